@@ -1,0 +1,61 @@
+# Weedwatch's commands. `make` alone prints this list.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+PYTHON ?= python3
+TORCH ?=
+PY := .venv/bin/python
+export UV_CUSTOM_COMPILE_COMMAND := make lock
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run stop test check lock archive train-demo bench prove prove-spine prove-core clean
+
+help: ## Print this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: ## Install what is missing into .venv and ui/vendor (TORCH=cpu: the light torch build)
+	@$(PYTHON) setup_environment.py $(if $(TORCH),--torch $(TORCH))
+
+run: setup ## Start everything on this machine and print a prediction (Ctrl-C stops it)
+	@exec $(PY) -m standalone run
+
+stop: ## Stop what `make run` started
+	@if [ -x $(PY) ]; then exec $(PY) -m standalone stop; else echo "Nothing runs."; fi
+
+archive: setup ## Build the model archive (MODEL, VERSION; or MODEL_PATH and LABELS_PATH)
+	@exec $(PY) -m handlers.archive
+
+train-demo: setup ## Train the demo model again from drawn pictures (minutes)
+	@exec $(PY) -m training.demo
+
+check: setup ## Formatting, lint, types and the fast tests
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@$(PY) -m pytest -q -n 3 --dist worksteal $(COVERAGE) tests/unit tests/structure
+
+test: ## Everything: check, then the tests against the real components, then the coverage
+	@rm -f .coverage*
+	@$(MAKE) check COVERAGE='--cov --cov-report='
+	@$(PY) -m pytest --cov --cov-append --cov-report=term:skip-covered tests/integration tests/acceptance
+
+bench: setup ## Measure against TorchServe, LitServe and a bare loop (ten minutes; QUICK=1: two)
+	@exec $(PY) -m benchmarks $(if $(QUICK),--quick)
+
+prove: prove-spine prove-core ## Run every proof
+
+prove-spine: setup ## Prove the spine (LINE=3 for one line, SHARE=1 for full counts)
+	@exec $(PY) -m tests.proofs.spine
+
+prove-core: setup ## Prove the core (LINE=1 for one line, CASE=F04 for one fault, SHARE=1 for full counts)
+	@exec $(PY) -m tests.proofs.core
+
+lock: setup ## Resolve the requirement locks again
+	@.tools/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --group pyproject.toml:dev -o requirements/base.lock pyproject.toml
+	@.tools/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate -c requirements/base.lock -o requirements/torch.lock requirements/torch.in
+	@# torch is taken from the environment: an override that never applies leaves it and all below it out.
+	@.tools/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate -c requirements/base.lock --override <(printf "%s ; python_version < '3'\n" torch torchvision) -o requirements/benchmark.lock requirements/benchmark.in
+	@! grep -n '://' requirements/*.lock
+
+clean: ## Remove the environment, built archives and all local state
+	@rm -rf .venv .tools .weedwatch ui/vendor ui/node_modules model_store/*.mar .mypy_cache .ruff_cache .pytest_cache .coverage htmlcov

@@ -1,0 +1,56 @@
+"""Settings, logging, uvicorn: `python -m control_plane`."""
+
+import gc
+import logging
+import sys
+
+import uvicorn
+from pydantic import ValidationError
+
+from control_plane import connections, logs
+from control_plane.app import create_app
+from control_plane.archives import NoArchive
+from control_plane.settings import Settings
+
+KEEP_ALIVE_SECONDS = 15  # a connection without a request
+GRACEFUL_SECONDS = 15  # for requests under way at SIGTERM; a little over the default deadline
+
+
+def main() -> int:
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for each in error.errors():
+            print(f"The setting {_variable(each['loc'])} is wrong: {each['msg']}.", file=sys.stderr)
+        return 2
+    logs.configure(level=settings.log_level, folder=settings.log_dir)
+    try:
+        app = create_app(settings)
+    except (NoArchive, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    logging.getLogger(__name__).info("starting", extra={"host": settings.host, "port": settings.port})
+    gc.collect()
+    gc.freeze()  # what was imported stays: collections need not look at it again
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        http=connections.protocol(app.state.metrics),
+        ws="none",
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+    )
+    return 0
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    name = str(location[0])
+    return name if name.isupper() else f"WEEDWATCH_{name.upper()}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,174 @@
+"""create_app: the lifespan opens every part in order and closes it in reverse; routers and error handlers."""
+
+import asyncio
+import contextlib
+import logging
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from control_plane import api_pages, archives, credentials, problems
+from control_plane.database import Database, UnsafeDatabase, within
+from control_plane.dependencies import Parts
+from control_plane.dispatch import Dispatcher
+from control_plane.errors import DatabaseUnavailable
+from control_plane.lifecycle import ModelKeeper
+from control_plane.metrics import Metrics
+from control_plane.pictures import Pictures
+from control_plane.prediction import Predictor
+from control_plane.readiness import Readiness
+from control_plane.recording import Recorder
+from control_plane.refusal import RefusalAtTheDoor
+from control_plane.replays import Replays
+from control_plane.replicas import Share
+from control_plane.requests import RequestContext
+from control_plane.routes import health, history, info, predict
+from control_plane.schemas import Problem
+from control_plane.settings import Settings
+from control_plane.spool import Spool
+from control_plane.torchserve import TorchServe
+from control_plane.version import VERSION
+
+log = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The service.
+
+    Raises:
+        archives.NoArchive: The wanted model has no archive.
+        ValueError: The admin token cannot be used.
+    """
+    metrics = Metrics()
+    archive = archives.newest(settings.model_store, settings.model)
+    token = credentials.admin_token(settings.admin_token_file, settings.state_dir)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            app.state.parts = await _open(stack, settings, metrics, archive, token)
+            yield
+
+    app = FastAPI(
+        title="Weedwatch",
+        version=VERSION,
+        summary="Names invasive plants on a photo, and keeps a record.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
+    )
+    app.state.metrics = metrics
+    for router in (predict.router, history.router, health.router, info.router):
+        app.include_router(router)
+    api_pages.add(app)
+    problems.add_handlers(app, metrics)
+    app.add_middleware(predict.ShortWay)
+    app.add_middleware(RefusalAtTheDoor, metrics=metrics)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET", "POST", "PATCH", "PUT", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=[
+                "X-Request-ID",
+                "X-Correlation-ID",
+                "Retry-After",
+                "Idempotency-Replayed",
+                "Idempotency-Status",
+            ],
+        )
+    app.add_middleware(RequestContext, metrics=metrics)
+    return app
+
+
+async def _open(
+    stack: AsyncExitStack, settings: Settings, metrics: Metrics, archive: archives.Archive, token: str
+) -> Parts:
+    database = Database(
+        settings.database_url.get_secret_value(),
+        timeout_seconds=settings.database_timeout_seconds,
+        pool_size=settings.database_pool_size,
+    )
+    try:
+        await within(settings.database_timeout_seconds, database.prepare())
+    except UnsafeDatabase as error:
+        print(error, file=sys.stderr)
+        raise
+    except DatabaseUnavailable:
+        log.warning("starting without the database; the spool keeps the records", extra={"cause": database.reason})
+    await database.open()
+    stack.push_async_callback(database.close)
+    torchserves = [
+        TorchServe(
+            inference_url=inference, management_url=management, max_answer_seconds=settings.worker_timeout_seconds
+        )
+        for inference, management in zip(settings.torchserve_inference, settings.torchserve_management, strict=True)
+    ]
+    for each in torchserves:
+        await each.open()
+        stack.push_async_callback(each.close)
+    dispatcher = Dispatcher(
+        queue_size=settings.queue_size,
+        queue_cost=settings.queue_pixels,
+        metrics=metrics,
+        torchserves=len(torchserves),
+    )
+    share = Share(database, settings.replica, len(torchserves), dispatcher.set_capacity)
+    keepers = [
+        ModelKeeper(each, partial(share.set_ready, number), archive, workers=settings.wanted_workers)
+        for number, each in enumerate(torchserves)
+    ]
+    pictures = Pictures(settings.pictures_dir)
+    spool = Spool(settings.spool_dir, settings.replica, max_bytes=settings.spool_max_bytes, metrics=metrics)
+    spool.open()
+    stack.callback(spool.close)
+    recorder = Recorder(database, spool, metrics)
+    predictor = Predictor(
+        archive=archive,
+        torchserves=torchserves,
+        dispatcher=dispatcher,
+        recorder=recorder,
+        pictures=pictures,
+        metrics=metrics,
+    )
+    readiness = Readiness(
+        predictor=predictor,
+        keepers=keepers,
+        database=database,
+        recorder=recorder,
+        metrics=metrics,
+        probe_seconds=settings.probe_seconds,
+    )
+    for work in (
+        recorder.run(),
+        recorder.replay(),
+        share.run(),
+        *(keeper.run() for keeper in keepers),
+        readiness.run(),
+    ):
+        stack.push_async_callback(_end, asyncio.create_task(work))
+    return Parts(
+        settings=settings,
+        metrics=metrics,
+        archive=archive,
+        database=database,
+        dispatcher=dispatcher,
+        keepers=tuple(keepers),
+        pictures=pictures,
+        predictor=predictor,
+        readiness=readiness,
+        replays=Replays(database, metrics),
+        admin_token=token,
+    )
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

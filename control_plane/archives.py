@@ -1,0 +1,81 @@
+"""What a model archive says of itself. Reads the .mar as data: nothing in it is imported or run."""
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from control_plane.domain import ModelCard
+
+
+class NoArchive(Exception):
+    """There is no usable archive of the wanted model; the sentence says what to do."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A picture with the answer that was pinned when the archive was built."""
+
+    picture: bytes
+    label: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Archive:
+    file: Path
+    model: str
+    version: str
+    labels: tuple[str, ...]
+    card: ModelCard
+    references: tuple[Reference, ...]
+
+
+def newest(model_store: Path, model: str) -> Archive:
+    """The archive of `model` with the highest version.
+
+    Raises:
+        NoArchive: There is none, or it cannot be read.
+    """
+    archives = [found for file in model_store.glob("*.mar") if (found := _identity(file)) and found[0] == model]
+    if not archives:
+        raise NoArchive(f"There is no archive of the model '{model}' in {model_store}. Build one with: make archive")
+    _, version, file = max(archives, key=lambda each: _sortable(each[1]))
+    try:
+        return _read(file, model, version)
+    except (KeyError, ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
+        raise NoArchive(f"{file} cannot be read as a model archive ({error}). Build it again: make archive") from error
+
+
+def _identity(file: Path) -> tuple[str, str, Path] | None:
+    try:
+        with zipfile.ZipFile(file) as mar:
+            model = _json(mar, "MAR-INF/MANIFEST.json")["model"]
+            return str(model["modelName"]), str(model["modelVersion"]), file
+    except (KeyError, ValueError, TypeError, OSError, zipfile.BadZipFile):
+        return None
+
+
+def _read(file: Path, model: str, version: str) -> Archive:
+    with zipfile.ZipFile(file) as mar:
+        labels = _json(mar, "class_labels.json")
+        names = labels if isinstance(labels, list) else [labels[key] for key in sorted(labels, key=int)]
+        members = set(mar.namelist())
+        card = _json(mar, "model_card.json") if "model_card.json" in members else {}
+        pinned = _json(mar, "reference.json") if "reference.json" in members else []
+        references = tuple(
+            Reference(mar.read(each["file"]), str(each["label"]), float(each["confidence"])) for each in pinned
+        )
+    if not references:
+        raise ValueError("it has no reference pictures")
+    return Archive(file, model, version, tuple(map(str, names)), ModelCard.from_json(card), references)
+
+
+def _json(mar: zipfile.ZipFile, member: str) -> Any:
+    return json.loads(mar.read(member))
+
+
+def _sortable(version: str) -> tuple[tuple[int, str], ...]:
+    """1.10 after 1.9; a part that is no number sorts before the numbers."""
+    return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in version.split("."))

@@ -1,0 +1,210 @@
+"""PostgreSQL: the pool, the migrations, and the one place where driver errors become DatabaseUnavailable."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+
+from control_plane.errors import DatabaseUnavailable
+
+log = logging.getLogger(__name__)
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+PREPARE_SECONDS = 300.0  # a migration of a large table, or another replica at it
+MIGRATION_LOCK = 7309862314  # any number; one for the whole service
+SAFE_SETTINGS = {
+    "fsync": "on",
+    "full_page_writes": "on",
+    "synchronous_commit": "on",
+    "zero_damaged_pages": "off",
+    "default_transaction_read_only": "off",
+    "server_encoding": "UTF8",
+}
+Connection = AsyncConnection[TupleRow]
+REFUSED_ROW = (psycopg.DataError, psycopg.IntegrityError)
+"""What PostgreSQL says of a row that it will never take."""
+Answer = TypeVar("Answer")
+
+
+class UnsafeDatabase(Exception):
+    """The database would lose acknowledged records; the service does not start on it."""
+
+
+async def within(seconds: float, work: Coroutine[Any, Any, Answer]) -> Answer:
+    """Wait at most `seconds`; unlike asyncio.timeout it does not wait for the cancelled work to end.
+
+    psycopg answers a cancellation by talking to the server, which never returns when the server is frozen.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=seconds)
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    if not done:
+        task.cancel()
+        raise DatabaseUnavailable
+    return task.result()
+
+
+class Database:
+    """A pool of connections.
+
+    `ready` is True once the schema is current; `up` says whether the newest unit of work succeeded, else `reason` why.
+    """
+
+    def __init__(self, url: str, *, timeout_seconds: float, pool_size: int) -> None:
+        self.timeout_seconds = timeout_seconds
+        self.ready = False
+        self.up = False
+        self.reason: str | None = "not asked yet"
+        self._url = url
+        self._options: dict[str, Any] = {
+            "autocommit": True,
+            "connect_timeout": max(2, int(timeout_seconds)),
+            "application_name": "weedwatch",
+            "tcp_user_timeout": 10_000,
+        }
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            url,
+            min_size=1,
+            max_size=pool_size,
+            timeout=timeout_seconds,
+            max_waiting=1000,
+            reconnect_timeout=1,  # then the next who asks tries again at once
+            open=False,
+            check=AsyncConnectionPool.check_connection,
+            kwargs=self._options,
+        )
+        self._own: dict[str, Connection] = {}
+
+    async def open(self) -> None:
+        await self._pool.open(wait=False)
+
+    async def close(self) -> None:
+        await self._pool.close(timeout=5)
+        for own in self._own.values():
+            await own.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection for one unit of work.
+
+        Raises:
+            DatabaseUnavailable: No connection in time, or it broke; the cause is kept.
+        """
+        try:
+            async with self._pool.connection() as connection:
+                yield connection
+            # Not "up": a heartbeat that succeeds says nothing of the table that records go to.
+        except REFUSED_ROW:
+            raise
+        except (psycopg.Error, PoolTimeout, PoolClosed, TooManyRequests) as error:
+            # Read-only, no privilege, no table, no memory: whatever it is, it is not the row's fault.
+            self._is("away", str(error) or type(error).__name__)
+            raise DatabaseUnavailable from error
+
+    @asynccontextmanager
+    async def own_connection(self, purpose: str) -> AsyncIterator[Connection]:
+        """Always the same connection for a purpose: not checked before use, replaced when it breaks.
+
+        Raises:
+            DatabaseUnavailable: It cannot be made, or it broke; the cause is kept.
+        """
+        try:
+            own = self._own.get(purpose)
+            if own is None or own.closed:
+                own = self._own[purpose] = await AsyncConnection.connect(self._url, **self._options)
+            yield own
+        except REFUSED_ROW:
+            raise
+        except psycopg.Error as error:
+            self._own.pop(purpose, None)
+            self._is("away", str(error) or type(error).__name__)
+            raise DatabaseUnavailable from error
+        self._is("up")
+
+    def _is(self, state: str, reason: str | None = None) -> None:
+        self.up, self.reason = state == "up", reason
+
+    def is_slow(self) -> None:
+        """Somebody waited for it in vain: nobody else shall, until it is seen up again."""
+        self._own.clear()  # whoever waits on one still will close it
+        self._is("away", f"no answer within {self.timeout_seconds:g} s")
+
+    async def is_up(self) -> bool:
+        try:
+            await within(self.timeout_seconds, self._ask())
+        except DatabaseUnavailable as error:
+            if error.__cause__ is None:  # else the reason is known
+                self.is_slow()
+        return self.up
+
+    async def _ask(self) -> None:
+        async with self.own_connection("ask") as connection:  # slow readers may hold all of the pool
+            # Takes the lock and the privileges that recording needs, and writes nothing.
+            await connection.execute("INSERT INTO predictions SELECT * FROM predictions WHERE false")
+
+    async def prepare(self) -> None:
+        """Check that the database keeps what it acknowledges, and bring its schema up to date.
+
+        Raises:
+            UnsafeDatabase: fsync, synchronous_commit or full_page_writes is off.
+            DatabaseUnavailable: It cannot be reached.
+        """
+        try:
+            await within(PREPARE_SECONDS, self._prepare())
+        except psycopg.Error as error:
+            self._is("away", str(error) or type(error).__name__)
+            raise DatabaseUnavailable from error
+        except UnsafeDatabase as error:
+            self._is("away", str(error))
+            raise
+        self.ready = True
+
+    async def _prepare(self) -> None:
+        async with await AsyncConnection.connect(self._url, **self._options) as connection:
+            await _refuse_unsafe(connection)
+            await _migrate(connection)
+
+
+async def _refuse_unsafe(connection: Connection) -> None:
+    rows = await connection.execute(
+        "SELECT name, setting FROM pg_settings WHERE name = ANY(%(names)s) ORDER BY name",
+        {"names": list(SAFE_SETTINGS)},
+    )
+    found = [f"{name}={value}" for name, value in await rows.fetchall() if value != SAFE_SETTINGS[name]]
+    if found:
+        wanted = ", ".join(f"{name}={value}" for name, value in SAFE_SETTINGS.items())
+        raise UnsafeDatabase(
+            f"This PostgreSQL runs with {', '.join(found)} and can lose or refuse records. "
+            f"Change that and start again (wanted: {wanted})."
+        )
+
+
+async def _migrate(connection: Connection) -> None:
+    """Apply the numbered files that are missing, each in a transaction of its own; replicas take turns."""
+    await connection.execute("SELECT pg_advisory_lock(%(key)s)", {"key": MIGRATION_LOCK})
+    try:
+        await connection.execute(
+            "CREATE TABLE IF NOT EXISTS migrations "
+            "(name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+        )
+        rows = await connection.execute("SELECT name FROM migrations")
+        applied = {name for (name,) in await rows.fetchall()}
+        for file in sorted(MIGRATIONS.glob("*.sql")):
+            if file.name in applied:
+                continue
+            async with connection.transaction():
+                await connection.execute(file.read_bytes())
+                await connection.execute("INSERT INTO migrations (name) VALUES (%(name)s)", {"name": file.name})
+            log.info("migration applied", extra={"migration": file.name})
+    finally:
+        await connection.execute("SELECT pg_advisory_unlock(%(key)s)", {"key": MIGRATION_LOCK})

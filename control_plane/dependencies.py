@@ -1,0 +1,72 @@
+"""What a route may ask for, as Annotated aliases.
+
+All are coroutines: FastAPI calls a plain function in a thread, which costs more than all else that a route does.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from control_plane import credentials
+from control_plane.archives import Archive
+from control_plane.database import Database
+from control_plane.dispatch import Dispatcher
+from control_plane.errors import Unauthorized
+from control_plane.lifecycle import ModelKeeper
+from control_plane.metrics import Metrics
+from control_plane.pictures import Pictures
+from control_plane.prediction import Predictor
+from control_plane.readiness import Readiness
+from control_plane.replays import Replays
+from control_plane.settings import Settings
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything that the lifespan made; routes reach it only through the aliases below."""
+
+    settings: Settings
+    metrics: Metrics
+    archive: Archive
+    database: Database
+    dispatcher: Dispatcher
+    keepers: tuple[ModelKeeper, ...]
+    pictures: Pictures
+    predictor: Predictor
+    readiness: Readiness
+    replays: Replays
+    admin_token: str
+
+
+async def _parts(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+async def _request_id(request: Request) -> UUID:
+    minted: UUID = request.state.request_id
+    return minted
+
+
+async def _correlation_id(request: Request) -> str | None:
+    given: str | None = request.state.correlation_id
+    return given
+
+
+_bearer = HTTPBearer(auto_error=False, description="The admin token; make run prints where it is kept.")
+
+
+async def _admin(request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> str:
+    if given is None or not credentials.matches(given.credentials, (await _parts(request)).admin_token):
+        raise Unauthorized
+    return "admin"
+
+
+Service = Annotated[Parts, Depends(_parts)]
+RequestId = Annotated[UUID, Depends(_request_id)]
+CorrelationId = Annotated[str | None, Depends(_correlation_id)]
+Admin = Annotated[str, Depends(_admin)]
+"""The name of who acts, for the audit; refuses without the admin token."""

@@ -1,0 +1,79 @@
+"""One JSON object per line, with the request id of whoever logs."""
+
+import io
+import json
+import logging
+import logging.handlers
+import os
+import sys
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from pathlib import Path
+
+LOG_BYTES = 20 * 2**20
+LOG_FILES = 5
+
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+_ENCODER = json.JSONEncoder(default=str, ensure_ascii=False)
+
+
+class JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "module": record.module,
+            "function": record.funcName,
+            "message": record.getMessage(),
+        }
+        if (current := request_id.get()) is not None:
+            line["request_id"] = current
+        line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return _ENCODER.encode(line)
+
+
+class RotatingFile(logging.handlers.RotatingFileHandler):
+    """Counts what it writes. The standard one formats every line twice and asks the disk before each."""
+
+    _written = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record) + self.terminator
+            if self._written + len(line) > self.maxBytes:
+                self.doRollover()
+            self._written += len(line)
+            self.stream = self.stream or self._open()
+            self.stream.write(line)
+            self.stream.flush()
+        except Exception:
+            self.handleError(record)
+
+    def _open(self) -> io.TextIOWrapper:
+        opened = super()._open()
+        self._written = opened.seek(0, os.SEEK_END)
+        return opened
+
+
+def configure(*, level: str, folder: Path | None) -> None:
+    """Send all logs to `folder`/control_plane.jsonl (rotated), or to standard output when it is None."""
+    handler: logging.Handler
+    if folder is None:
+        handler = logging.StreamHandler(sys.stdout)
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFile(
+            folder / "control_plane.jsonl",
+            maxBytes=LOG_BYTES,
+            backupCount=LOG_FILES,
+            encoding="utf-8",
+            errors="replace",
+        )
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # readiness says once that the database is away
+    logging.captureWarnings(True)

@@ -1,0 +1,102 @@
+"""Around every request: its id, its log line, its metrics, and an answer also when the code fails."""
+
+import asyncio
+import logging
+import re
+from time import monotonic
+
+import uuid_utils.compat as uuid
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from control_plane.errors import ERRORS, ClientLeft
+from control_plane.logs import request_id
+from control_plane.metrics import Metrics
+from control_plane.presence import Presence
+from control_plane.problems import problem
+
+log = logging.getLogger(__name__)
+
+STOPPED_SECONDS = 5  # until another one may be there
+CLIENT_LEFT = 499  # never sent; the log and the metrics know it
+_CORRELATION_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+_QUIET = frozenset({"/health/live", "/health/ready", "/metrics"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class RequestContext:
+    """Mints the request id; keeps a well-formed inbound X-Request-ID as the client's correlation id."""
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+        self.app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        minted = uuid.uuid7()
+        correlation = _correlation_id(scope)
+        scope.setdefault("state", {}).update(request_id=minted, correlation_id=correlation, presence=Presence())
+        token = request_id.set(str(minted))
+        status = 0
+        started = monotonic()
+
+        async def send_with_ids(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"].append((b"x-request-id", str(minted).encode()))
+                if correlation:
+                    message["headers"].append((b"x-correlation-id", correlation.encode()))
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_ids)
+        except (ClientDisconnect, ClientLeft):
+            status = status or CLIENT_LEFT
+        except asyncio.CancelledError:  # by the server alone, when it stops and has waited long enough
+            self._metrics.errors.labels("model_not_loaded").inc()
+            if status == 0:
+                stopping = problem(
+                    ERRORS["model_not_loaded"],
+                    detail="The service is being stopped. Send it again in a moment.",
+                    retry_after_seconds=STOPPED_SECONDS,
+                )
+                await stopping(scope, receive, send_with_ids)
+        except Exception:
+            log.exception("request failed unexpectedly")
+            self._metrics.errors.labels("internal_error").inc()
+            if status == 0:
+                await problem(ERRORS["internal_error"])(scope, receive, send_with_ids)
+        finally:
+            self._note(scope, status, monotonic() - started, correlation)
+            request_id.reset(token)
+
+    def _note(self, scope: Scope, status: int, seconds: float, correlation: str | None) -> None:
+        route = getattr(scope.get("route"), "path", "unmatched")
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._metrics.http_requests.labels(method, route, str(status)).inc()
+        self._metrics.http_seconds.labels(method, route).observe(seconds)
+        quiet = (route in _QUIET and status < 500) or "quiet" in scope["state"]
+        level = logging.DEBUG if quiet else logging.INFO
+        if not log.isEnabledFor(level):
+            return
+        log.log(
+            level,
+            "the client left" if status == CLIENT_LEFT else "request",
+            extra={
+                "method": method,
+                "path": scope["path"],
+                "status": status,
+                "milliseconds": round(1000 * seconds, 1),
+                "correlation_id": correlation,
+            },
+        )
+
+
+def _correlation_id(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _CORRELATION_ID.fullmatch(value):
+            return str(value.decode())
+    return None

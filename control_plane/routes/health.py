@@ -1,0 +1,92 @@
+"""Health in four depths, and the metrics."""
+
+import os
+from typing import Any
+
+import psutil
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+from prometheus_client.exposition import choose_encoder
+
+from control_plane import schemas
+from control_plane.dependencies import Service
+from control_plane.version import VERSION
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/health", summary="Summary", response_model=schemas.Health, responses={503: {"model": schemas.Health}})
+async def health(service: Service) -> Response:
+    return _answer(schemas.Health(**_summary(service)), service.readiness.is_ready)
+
+
+@router.get("/health/live", summary="The process is up")
+async def live() -> schemas.Live:
+    return schemas.Live()
+
+
+@router.get(
+    "/health/ready",
+    summary="Able to serve, proven",
+    response_model=schemas.Ready,
+    responses={503: {"model": schemas.Ready}},
+)
+async def ready(service: Service) -> Response:
+    """Proven by reference pictures that go the whole way and must answer as pinned."""
+    reasons = service.readiness.reasons()
+    return _answer(schemas.Ready(ready=not reasons, reasons=reasons, reference=_reference(service)), not reasons)
+
+
+@router.get("/health/detailed", summary="Every dependency and the machine")
+async def detailed(service: Service) -> schemas.DetailedHealth:
+    """Always 200: it describes; `/health/ready` decides."""
+    workers = [worker for keeper in service.keepers for worker in keeper.workers]
+    reasons = service.readiness.reasons()
+    return schemas.DetailedHealth(
+        **_summary(service),
+        ready=not reasons,
+        reasons=reasons,
+        reference=_reference(service),
+        database=schemas.Dependency(
+            up=service.database.up, detail=None if service.database.up else service.database.reason
+        ),
+        torchserve=schemas.Dependency(
+            up=bool(workers), detail=next((keeper.reason for keeper in service.keepers if keeper.reason), None)
+        ),
+        workers=[schemas.WorkerFacts(**vars(worker)) for worker in workers],
+        queue_depth=service.dispatcher.waiting,
+        machine=_machine(service),
+    )
+
+
+@router.get("/metrics", summary="OpenMetrics", response_class=Response)
+async def metrics(request: Request, service: Service) -> Response:
+    encode, media_type = choose_encoder(request.headers.get("accept", ""))
+    return Response(encode(service.metrics.registry), media_type=media_type)
+
+
+def _answer(body: schemas.Health | schemas.Ready, good: bool) -> JSONResponse:
+    return JSONResponse(body.model_dump(), status_code=200 if good else 503)
+
+
+def _summary(service: Service) -> dict[str, Any]:
+    loaded = service.dispatcher.capacity > 0
+    status = "ok" if service.readiness.is_ready else "unavailable"
+    return {"status": status, "version": VERSION, "model_loaded": loaded}
+
+
+def _reference(service: Service) -> schemas.ReferenceProof:
+    return schemas.ReferenceProof(passed=service.readiness.proof.passed, total=len(service.readiness.references))
+
+
+def _machine(service: Service) -> schemas.Machine:
+    memory, disk = psutil.virtual_memory(), psutil.disk_usage(str(service.settings.state_dir))
+    return schemas.Machine(
+        cpu_percent=psutil.cpu_percent(),
+        load_1m=os.getloadavg()[0],
+        memory_used_bytes=memory.used,
+        memory_total_bytes=memory.total,
+        disk_free_bytes=disk.free,
+        disk_total_bytes=disk.total,
+        process_memory_bytes=psutil.Process().memory_info().rss,
+    )

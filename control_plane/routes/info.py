@@ -1,0 +1,47 @@
+"""GET /info: what is served, by what, within which limits."""
+
+import platform
+from importlib.metadata import version
+
+from fastapi import APIRouter
+
+from control_plane import schemas
+from control_plane.dependencies import Service
+from control_plane.version import VERSION
+from handlers.preprocessing import FORMATS
+
+router = APIRouter(tags=["info"])
+
+_RUNTIME = {
+    "python": platform.python_version(),
+    "system": platform.platform(terse=True),
+    **{name: version(name) for name in ("fastapi", "pillow", "psycopg")},
+}
+
+
+@router.get("/info", summary="Models, labels, workers, runtime, limits")
+async def info(service: Service) -> schemas.Info:
+    archive, settings = service.archive, service.settings
+    return schemas.Info(
+        version=VERSION,
+        models=[
+            schemas.ServedModel(
+                name=archive.model,
+                version=archive.version,
+                labels=list(archive.labels),
+                common_names=archive.card.common_names,
+                ready_workers=sum(worker.ready for keeper in service.keepers for worker in keeper.workers),
+                wanted_workers=sum(keeper.wanted_workers for keeper in service.keepers),
+                metrics=archive.card.metrics,
+                limits=archive.card.limits,
+            )
+        ],
+        limits=schemas.Limits(
+            max_image_bytes=settings.max_image_bytes,
+            max_pixels=settings.max_pixels,
+            queue_size=settings.queue_size,
+            deadline_seconds=settings.deadline_seconds,
+            formats=list(FORMATS),
+        ),
+        runtime=_RUNTIME,
+    )

@@ -1,0 +1,189 @@
+"""The public contract: what requests may say and what answers hold."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from control_plane import history
+from control_plane.domain import Verdict
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""Text without control characters."""
+
+
+class Options(BaseModel):
+    """What may accompany a picture, as query parameters or form fields."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    top_k: int = Field(3, ge=1, le=100, description="How many labels the answer lists.")
+    model: Name | None = Field(None, description="The model to ask; the served one by default.")
+    version: Name | None = Field(None, description="The version to ask.")
+    consent: bool = Field(False, description="Whether the picture may be kept.")
+    latitude: float | None = Field(None, ge=-90, le=90, allow_inf_nan=False, description="Degrees north.")
+    longitude: float | None = Field(None, ge=-180, le=180, allow_inf_nan=False, description="Degrees east.")
+    subject: Name | None = Field(None, description="The client's own word for what is on the picture, or where.")
+
+    @model_validator(mode="after")
+    def _place_is_a_pair(self) -> Self:
+        if (self.latitude is None) != (self.longitude is None):
+            raise ValueError("latitude and longitude go together")
+        return self
+
+
+class Candidate(BaseModel):
+    label: str
+    confidence: float = Field(ge=0, le=1)
+
+
+class Answer(BaseModel):
+    """One recorded prediction, as `POST /predict` and the history give it."""
+
+    request_id: UUID
+    correlation_id: str | None
+    created_at: datetime
+    model: str
+    version: str
+    verdict: Verdict = Field(description="species: named. one_of: one of the listed. cant_tell. not_a_target.")
+    label: str = Field(description="The best label.")
+    common_name: str | None
+    confidence: float = Field(ge=0, le=1)
+    predictions: list[Candidate] = Field(description="Best first.")
+    processing_time_ms: float = Field(description="From the request's last byte to the answer.")
+    image: "ImageFacts"
+    consent: bool
+    picture_kept: bool
+    latitude: float | None
+    longitude: float | None
+    subject: str | None
+
+    @classmethod
+    def of(cls, row: history.Prediction) -> Self:
+        return cls(
+            **{name: value for name, value in vars(row).items() if name in cls.model_fields},
+            processing_time_ms=round(1000 * row.processing_seconds, 3),
+            image=ImageFacts(
+                sha256=row.image_sha256.hex(),
+                bytes=row.image_bytes,
+                format=row.image_format,
+                width=row.image_width,
+                height=row.image_height,
+            ),
+            picture_kept=row.picture_sha256 is not None,
+        )
+
+
+class ImageFacts(BaseModel):
+    """The picture as it was sent."""
+
+    sha256: str
+    bytes: int
+    format: str
+    width: int = Field(description="Pixels, as stored in the file.")
+    height: int
+
+
+class Page(BaseModel):
+    items: list[Answer]
+    next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null on the last one.")
+
+
+class Deleted(BaseModel):
+    deleted: int
+
+
+class Health(BaseModel):
+    status: Literal["ok", "unavailable"]
+    version: str
+    model_loaded: bool
+
+
+class Live(BaseModel):
+    live: Literal[True] = True
+
+
+class ReferenceProof(BaseModel):
+    passed: int
+    total: int
+
+
+class Ready(BaseModel):
+    ready: bool
+    reasons: list[str] = Field(description="Why not, in sentences.")
+    reference: ReferenceProof = Field(description="Reference pictures that answer as pinned.")
+
+
+class WorkerFacts(BaseModel):
+    id: str
+    pid: int
+    ready: bool
+
+
+class Dependency(BaseModel):
+    up: bool
+    detail: str | None = None
+
+
+class Machine(BaseModel):
+    """Of the machine or container that the service runs on."""
+
+    cpu_percent: float
+    load_1m: float
+    memory_used_bytes: int
+    memory_total_bytes: int
+    disk_free_bytes: int
+    disk_total_bytes: int
+    process_memory_bytes: int
+
+
+class DetailedHealth(Health):
+    ready: bool
+    reasons: list[str]
+    reference: ReferenceProof
+    database: Dependency
+    torchserve: Dependency
+    workers: list[WorkerFacts]
+    queue_depth: int
+    machine: Machine
+
+
+class ServedModel(BaseModel):
+    name: str
+    version: str
+    labels: list[str]
+    common_names: dict[str, str]
+    ready_workers: int
+    wanted_workers: int
+    metrics: dict[str, Any] = Field(description="From the model card.")
+    limits: str | None = Field(description="From the model card: what it must not be used for.")
+
+
+class Limits(BaseModel):
+    max_image_bytes: int
+    max_pixels: int
+    queue_size: int
+    deadline_seconds: float
+    formats: list[str]
+
+
+class Info(BaseModel):
+    name: str = "weedwatch"
+    version: str
+    models: list[ServedModel]
+    limits: Limits
+    runtime: dict[str, str]
+
+
+class Problem(BaseModel):
+    """RFC 9457: what every error answers."""
+
+    type: str
+    title: str
+    status: int
+    detail: str = Field(description="What happened and what to do.")
+    code: str
+    request_id: str
+    retry: bool = Field(description="Whether the same request may succeed later.")
+    errors: list[dict[str, Any]] | None = Field(None, description="Which parameter, for invalid_request.")

@@ -1,0 +1,110 @@
+"""Every setting of the control plane, read once from the environment; nothing else reads the environment."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _from(name: str) -> str:
+    return f"WEEDWATCH_{name}"
+
+
+class Settings(BaseSettings):
+    """Frozen; a bad value stops the start and names the variable."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="WEEDWATCH_", frozen=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True
+    )
+
+    database_url: SecretStr = Field(
+        validation_alias="DATABASE_URL",
+        description="PostgreSQL, as a URL. `make run` starts an embedded PostgreSQL when it is not set.",
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
+    state_dir: Path = Field(Path(".weedwatch"), description="Folder of all state and logs.")
+    model_store: Path = Field(Path("model_store"), description="Folder of the built model archives.")
+    model: str = Field("plants", description="The model that answers; its highest version in the model store.")
+    workers: int = Field(0, ge=0, le=64, description="TorchServe workers of the model; 0: one a core, at most 4.")
+
+    torchserve_inference: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("http://127.0.0.1:8080",), min_length=1, description="TorchServe's inference API; several, comma-separated."
+    )
+    torchserve_management: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("http://127.0.0.1:8081",), min_length=1, description="Its management API; as many, in the same order."
+    )
+
+    max_image_bytes: int = Field(32 * 2**20, ge=1024, description="Largest accepted picture, in bytes.")
+    max_pixels: int = Field(64_000_000, ge=1, description="Largest accepted picture, in pixels (width × height).")
+    queue_size: int = Field(64, ge=1, description="Requests that may wait for a worker; more are answered 429.")
+    queue_pixels: int = Field(
+        400_000_000, ge=1, description="Pixels that may wait for a worker, of all pictures together."
+    )
+    spool_max_bytes: int = Field(
+        2**30, ge=4096, description="Records that may wait on the disk while PostgreSQL is away, in bytes."
+    )
+    replica: str = Field(
+        "replica-1", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Name of this replica; its spool folder's."
+    )
+    deadline_seconds: float = Field(10.0, gt=0, le=300, description="From a request's last byte to its answer.")
+    upload_timeout_seconds: float = Field(
+        3600.0, gt=0, description="For receiving a request's body, however steadily it comes."
+    )
+    worker_timeout_seconds: float = Field(
+        45.0, gt=0, description="After this a call into TorchServe is given up and its worker's place freed."
+    )
+    database_timeout_seconds: float = Field(
+        3.0, gt=0, description="For one statement, waiting for a connection included."
+    )
+    database_pool_size: int = Field(8, ge=1, description="Connections to PostgreSQL at most.")
+    probe_seconds: float = Field(2.0, gt=0, description="Between two reference predictions that prove readiness.")
+
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins of browsers' pages that may call the API, comma-separated."
+    )
+    admin_token_file: Path | None = Field(
+        None, description="File with the admin token; otherwise one is made in the state folder."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
+    log_dir: Path | None = Field(None, description="Folder of the rotated JSON log; standard output when not set.")
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_an_address(cls, value: SecretStr) -> SecretStr:
+        try:
+            conninfo_to_dict(value.get_secret_value())
+        except psycopg.Error:  # its text holds the address, password included
+            raise ValueError(
+                "not an address of PostgreSQL; write postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+            ) from None
+        return value
+
+    @field_validator("cors_origins", "torchserve_inference", "torchserve_management", mode="before")
+    @classmethod
+    def _split_commas(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @property
+    def wanted_workers(self) -> int:
+        return self.workers or min(4, os.cpu_count() or 1)
+
+    @property
+    def spool_dir(self) -> Path:
+        return self.state_dir / "spool"
+
+    @property
+    def pictures_dir(self) -> Path:
+        return self.state_dir / "pictures"
+
+
+def variable_names() -> dict[str, str]:
+    """The environment variable of each setting and its description, in order."""
+    return {
+        str(field.validation_alias or _from(name.upper())): field.description or ""
+        for name, field in Settings.model_fields.items()
+    }

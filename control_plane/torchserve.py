@@ -1,0 +1,206 @@
+"""Client of TorchServe's inference and management APIs; the only file that knows TorchServe.
+
+Sockets and statuses become our errors here. Every call has a deadline: TorchServe leaves four kinds of call
+without any answer (version unregistered under way, worker given up, worker loading, client time-out passed).
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+import aiohttp
+
+from control_plane.domain import Label
+from control_plane.errors import (
+    PICTURE_ERRORS,
+    DeadlineExceeded,
+    FileTooLarge,
+    ModelNotLoaded,
+    ProcessingError,
+    ServingError,
+)
+from handlers import frame
+
+DESCRIBE_SECONDS = 3.0  # a frozen TorchServe must be known within five seconds
+CHANGE_SECONDS = 30.0  # register unpacks the archive before it answers
+OCTETS = "application/octet-stream"  # TorchServe answers 500 to its own default, the urlencoded form type
+
+
+class TorchServeUnreachable(Exception):
+    """The management API does not answer."""
+
+
+@dataclass(frozen=True)
+class Inference:
+    """The handler's answer to one picture; `seconds` by stage inside the worker."""
+
+    predictions: tuple[Label, ...]
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture for the handler; `asked`: request_id, correlation_id, traceparent, top_k.
+
+    `deadline` is a time of `monotonic()`; the handler is told the seconds that are left, since clocks differ.
+    """
+
+    picture: bytes
+    asked: dict[str, Any]
+    deadline: float
+
+
+@dataclass(frozen=True)
+class Worker:
+    id: str
+    pid: int
+    ready: bool
+
+
+class TorchServe:
+    def __init__(self, *, inference_url: str, management_url: str, max_answer_seconds: float) -> None:
+        self._inference = inference_url.rstrip("/")
+        self._management = management_url.rstrip("/")
+        self._max_answer_seconds = max_answer_seconds
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self) -> None:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30), auto_decompress=False
+        )
+
+    async def close(self) -> None:
+        if self._session:
+            await self._session.close()
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("TorchServe client used before open()")
+        return self._session
+
+    async def infer(self, model: str, version: str, items: Sequence[Item]) -> list[Inference | ServingError]:
+        """Pictures through the model in one call; what became of each, in order.
+
+        Raises:
+            ModelNotLoaded: TorchServe, the version or its worker is away; worth another try.
+            ProcessingError: The handler failed on the call as a whole.
+        """
+        url = f"{self._inference}/predictions/{model}/{version}"
+        now = monotonic()
+        parts = [frame.Part({**item.asked, "seconds_left": item.deadline - now}, item.picture) for item in items]
+        body = frame.pack(parts)
+        try:
+            try:
+                status, answer = await self._post(url, body)
+            except (aiohttp.ServerDisconnectedError, ConnectionResetError):
+                # A kept-alive connection that TorchServe closed meanwhile; inference has no side effect.
+                status, answer = await self._post(url, body)
+        except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
+            raise ModelNotLoaded("TorchServe cannot be reached or does not answer.") from error
+        if status != 200:
+            raise _refusal(status, answer)
+        return _outcomes(answer, len(items))
+
+    async def _post(self, url: str, body: bytes) -> tuple[int, bytes]:
+        timeout = aiohttp.ClientTimeout(total=self._max_answer_seconds, sock_connect=2)
+        headers = {"Content-Type": OCTETS, frame.HEADER: "1"}
+        async with self.session.post(url, data=body, headers=headers, timeout=timeout) as answer:
+            return answer.status, await answer.read()
+
+    async def workers(self, model: str, version: str) -> list[Worker] | None:
+        """The version's workers; None when it is not registered."""
+        status, body = await self._manage("GET", f"/models/{model}/{version}")
+        if status == 404:
+            return None
+        if status != 200:
+            raise TorchServeUnreachable(f"describe answered {status}: {_message(body)}")
+        return [
+            Worker(str(each["id"]), int(each["pid"]), each["status"] == "READY")
+            for each in json.loads(body)[0]["workers"]
+        ]
+
+    async def register(self, archive: str, workers: int) -> None:
+        """Begin to load an archive of the model store; `workers()` tells when they are ready.
+
+        Never synchronous: that stalls inference on the same Netty thread for the whole load.
+        """
+        query = {"url": archive, "initial_workers": str(workers), "synchronous": "false"}
+        status, body = await self._manage("POST", "/models", query)
+        if status not in (200, 202, 206, 409):
+            raise TorchServeUnreachable(f"register answered {status}: {_message(body)}")
+
+    async def unregister(self, model: str, version: str) -> None:
+        status, body = await self._manage("DELETE", f"/models/{model}/{version}")
+        if status not in (200, 202, 404):
+            raise TorchServeUnreachable(f"unregister answered {status}: {_message(body)}")
+
+    async def _manage(self, method: str, path: str, query: dict[str, str] | None = None) -> tuple[int, bytes]:
+        timeout = aiohttp.ClientTimeout(total=DESCRIBE_SECONDS if method == "GET" else CHANGE_SECONDS, sock_connect=2)
+        headers = {"Content-Type": OCTETS}
+        try:
+            async with self.session.request(
+                method, self._management + path, params=query, headers=headers, timeout=timeout
+            ) as answer:
+                return answer.status, await answer.read()
+        except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
+            raise TorchServeUnreachable("TorchServe's management API does not answer.") from error
+
+
+def _outcomes(body: bytes, count: int) -> list[Inference | ServingError]:
+    try:
+        parts = frame.unpack(body)
+    except ValueError as error:
+        raise ProcessingError(cause=str(error)) from error
+    if len(parts) != count:
+        raise ProcessingError(cause=f"{len(parts)} answers to {count} pictures")
+    return [_outcome(int(part.header.get("status", 0)), part.body) for part in parts]
+
+
+def _outcome(status: int, body: bytes) -> Inference | ServingError:
+    if status != 200:
+        return _refusal(status, body)
+    try:
+        return _inference(body)
+    except ProcessingError as error:
+        return error
+
+
+def _inference(body: bytes) -> Inference:
+    try:
+        answer = json.loads(body)
+        labels = tuple(Label(str(each["label"]), float(each["confidence"])) for each in answer["predictions"])
+        seconds = {str(stage): float(value) for stage, value in answer["seconds"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ProcessingError from error
+    if not labels or not all(0 <= each.confidence <= 1 for each in labels):
+        raise ProcessingError
+    return Inference(labels, seconds)
+
+
+def _refusal(status: int, body: bytes) -> ServingError:
+    """Our error for an answer that is not 200; the handler's bodies have a string code, TorchServe's an integer."""
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        answer = {}
+    code, message = (answer.get("code"), str(answer.get("message", ""))) if isinstance(answer, dict) else (None, "")
+    if isinstance(code, str) and code in PICTURE_ERRORS:
+        return PICTURE_ERRORS[code](message or None)
+    if code == DeadlineExceeded.code:
+        return DeadlineExceeded()
+    if status == 413:
+        return FileTooLarge()
+    if status == 404 or "no worker" in message or "Worker died" in message:
+        return ModelNotLoaded(cause=message)
+    return ProcessingError(cause=f"{status}: {message}")
+
+
+def _message(body: bytes) -> str:
+    try:
+        answer: Any = json.loads(body)
+        return str(answer.get("message", answer.get("status", "")))[:500]
+    except (ValueError, AttributeError):
+        return ""

@@ -1,0 +1,1 @@
+"""What runs inside TorchServe workers, and what builds the archives they run."""

@@ -1,0 +1,68 @@
+"""The block that `make run` prints when everything answers."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+VERDICTS = {
+    "species": "{name}, {percent} %",
+    "one_of": "one of several, first {name}, {percent} %",
+    "cant_tell": "cannot tell; nearest is {name}, {percent} %",
+    "not_a_target": "none of the watched plants; looks like {name}, {percent} %",
+}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the block says, as it is kept in `run.json`."""
+
+    port: int
+    state_dir: str
+    logs: str
+    seconds: float
+    picture: str | None = None
+    answer: str = ""
+    milliseconds: int = 0
+    request_id: str = ""
+
+
+def describe(prediction: Mapping[str, Any], common_names: Mapping[str, str]) -> str:
+    """Put a prediction's answer into words: verdict, name, confidence."""
+    best = (prediction.get("predictions") or [{}])[0]
+    label = str(best.get("label", "?"))
+    common = best.get("common_name") or common_names.get(label)
+    name = f"{common} ({label})" if common and common != label else label
+    words = VERDICTS.get(str(prediction.get("verdict")), "{name}, {percent} %")
+    return words.format(name=name, percent=round(100 * float(best.get("confidence", 0.0))))
+
+
+def render(facts: Facts, folder: Path) -> str:
+    """Write the block; paths are relative to `folder` where they lie in it, so that lines work when pasted there."""
+    url = f"http://localhost:{facts.port}"
+    lines = ["", f"Ready in {facts.seconds:.0f} s.{first_answer(facts)}", ""]
+    picture = near(facts.picture, folder) if facts.picture else "your-picture.jpg"
+    lines += [
+        f"  API docs  {url}/docs",
+        f"  Try       curl -F image=@{shlex.quote(picture)} {url}/predict",
+        "  Stop      Ctrl-C here, or `make stop` in another terminal",
+        f"  State     {near(facts.state_dir, folder)}   logs in {near(facts.logs, folder)}   "
+        f"admin token in {near(facts.state_dir, folder)}/admin-token",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def first_answer(facts: Facts) -> str:
+    if not facts.picture or not facts.answer:
+        return ""
+    name = Path(facts.picture).name
+    return f"  {name} -> {facts.answer}.  {facts.milliseconds} ms, request {facts.request_id}"
+
+
+def near(path: str, folder: Path) -> str:
+    try:
+        return str(Path(path).relative_to(folder))
+    except ValueError:
+        return path

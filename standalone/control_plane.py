@@ -1,0 +1,60 @@
+"""The control plane as a child: what it is told, by environment only."""
+
+import os
+import sys
+from pathlib import Path
+
+from standalone.child import Program
+from standalone.settings import ROOT, Settings
+from standalone.torchserve import TorchServePorts
+
+
+def program(settings: Settings, database_url: str, ports: TorchServePorts) -> Program:
+    """Build the program; secrets go by environment, never on a command line that every user can read."""
+    logs = settings.environment.get("WEEDWATCH_LOG_DIR") or str(settings.logs)
+    return Program(
+        name="control plane",
+        command=(sys.executable, "-m", "control_plane"),
+        environment={
+            **settings.environment,
+            "DATABASE_URL": database_url,
+            "WEEDWATCH_STATE_DIR": str(settings.state_dir),
+            "WEEDWATCH_HOST": settings.host,
+            "WEEDWATCH_PORT": str(settings.port),
+            "WEEDWATCH_MODEL_STORE": str(settings.model_store),
+            "WEEDWATCH_MODEL": model(settings),
+            "WEEDWATCH_LOG_DIR": logs,
+            "WEEDWATCH_TORCHSERVE_INFERENCE": f"http://127.0.0.1:{ports.inference}",
+            "WEEDWATCH_TORCHSERVE_MANAGEMENT": f"http://127.0.0.1:{ports.management}",
+            "WEEDWATCH_TORCHSERVE_METRICS": f"http://127.0.0.1:{ports.metrics}",
+            "PYTHONPATH": with_root(settings.environment.get("PYTHONPATH", "")),
+            "PYTHONUNBUFFERED": "1",
+            # Threads that check photos would each keep a heap of their own, megabytes that are never given back.
+            "MALLOC_ARENA_MAX": settings.environment.get("MALLOC_ARENA_MAX", "2"),
+        },
+        folder=ROOT,
+        log=settings.logs / "control_plane.log",
+        more_logs=(Path(logs) / "control_plane.jsonl",),
+    )
+
+
+def with_root(python_path: str) -> str:
+    return os.pathsep.join(part for part in (str(ROOT), python_path) if part)
+
+
+def model(settings: Settings) -> str:
+    """The model to serve; MODEL is what `make archive` calls it."""
+    return settings.environment.get("WEEDWATCH_MODEL") or settings.environment.get("MODEL") or "plants"
+
+
+def archive_program(settings: Settings) -> Program:
+    """Build the model's archive unless it is current; the last line says which."""
+    output = ("--output", str(settings.model_store))
+    return Program(
+        name="model archive",
+        command=(sys.executable, "-m", "handlers.archive", "--model", model(settings), *output),
+        environment={**settings.environment, "PYTHONUNBUFFERED": "1"},
+        folder=ROOT,
+        log=settings.logs / "archive.log",
+        is_service=False,
+    )

@@ -1,0 +1,78 @@
+"""The settings of `make run`, read once from the environment and from `.env`."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from standalone.errors import CannotRun
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where things live and what was asked for."""
+
+    state_dir: Path
+    host: str
+    port: int
+    model_store: Path
+    database_url: str | None
+    environment: Mapping[str, str]
+    """All variables, those of `.env` included; what the control plane inherits."""
+
+    @property
+    def logs(self) -> Path:
+        return self.state_dir / "logs"
+
+    @property
+    def own_host(self) -> str:
+        """The address under which this machine reaches the control plane."""
+        return "127.0.0.1" if self.host in {"0.0.0.0", "localhost", "::", ""} else self.host  # noqa: S104
+
+
+def read_settings(environ: Mapping[str, str] | None = None, root: Path = ROOT) -> Settings:
+    """Build the settings; the environment wins over `.env`.
+
+    Raises:
+        CannotRun: A value is unusable; the text names the variable.
+    """
+    given = os.environ if environ is None else environ
+    values = {**read_env_file(root / ".env"), **given}
+    return Settings(
+        state_dir=(root / (values.get("WEEDWATCH_STATE_DIR") or ".weedwatch")).resolve(),
+        host=values.get("WEEDWATCH_HOST") or "127.0.0.1",
+        port=read_port(values.get("WEEDWATCH_PORT") or "8000"),
+        model_store=(root / (values.get("WEEDWATCH_MODEL_STORE") or "model_store")).resolve(),
+        database_url=values.get("DATABASE_URL") or None,
+        environment=values,
+    )
+
+
+def read_port(text: str) -> int:
+    if text.isdecimal() and 1 <= int(text) <= 65535:
+        return int(text)
+    raise CannotRun(f"WEEDWATCH_PORT is {text!r}. Give a number from 1 to 65535, for instance 8000.")
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """Read `NAME=value` lines; `#` begins a comment line, quotes around a value are taken off."""
+    if not path.is_file():
+        return {}
+    values: dict[str, str] = {}
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+        text = line.strip().removeprefix("export ")
+        if not text or text.startswith("#"):
+            continue
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise CannotRun(f"Line {number} of {path} is no NAME=value line. Correct it or begin it with #.")
+        values[name.strip()] = unquote(value.strip())
+    return values
+
+
+def unquote(value: str) -> str:
+    if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
+        return value[1:-1]
+    return value.split(" #", 1)[0].rstrip()

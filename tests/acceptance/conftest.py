@@ -1,0 +1,48 @@
+"""The whole service, started once as a user would, for all tests of this tier."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.proofs.stack import Stack, running
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT / "model_store" / "sources" / "plants" / "1" / "samples"
+
+
+@dataclass(frozen=True)
+class Service:
+    stack: Stack
+    http: httpx2.Client
+
+    @property
+    def admin(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {(self.stack.state / 'admin-token').read_text().strip()}"}
+
+    def log(self, pattern: str) -> str:
+        return "".join(file.read_text() for file in sorted((self.stack.state / "logs").rglob(pattern)))
+
+
+@pytest.fixture(scope="session")
+def service() -> Iterator[Service]:
+    folder = Path(tempfile.mkdtemp(prefix="ww-"))
+    folder.chmod(0o755)
+    origins = {"WEEDWATCH_CORS_ORIGINS": "https://field.example"}
+    try:
+        with (
+            running(Stack(ROOT, folder, environment=origins)) as stack,
+            httpx2.Client(base_url=f"http://127.0.0.1:{stack.port}", timeout=60) as http,
+        ):
+            yield Service(stack, http)
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def photo() -> bytes:
+    return (SAMPLES / "knotweed.jpg").read_bytes()

@@ -1,0 +1,79 @@
+"""Pages that are made from code: `python -m tests.structure.generated` writes them, a test compares them."""
+
+from pathlib import Path
+
+from pydantic.fields import FieldInfo
+
+from control_plane.errors import ERRORS
+from control_plane.settings import Settings, variable_names
+
+ROOT = Path(__file__).parents[2]
+
+
+def errors_page() -> str:
+    lines = [
+        "# Errors",
+        "",
+        "Every error is an `application/problem+json` document (RFC 9457) with `code`, `title`, `status`, `detail`",
+        "(what happened and what to do), `request_id` and `retry` (whether the same request may succeed later; then",
+        "`Retry-After` says when). This page is made from `control_plane/errors.py` by",
+        "`python -m tests.structure.generated`.",
+        "",
+        "| Code | Status | What happened | What to do | Retry |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| `{each.code}` | {each.status} | {each.sentence} | {each.remedy} | {'yes' if each.retry else 'no'} |"
+        for each in ERRORS.values()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def settings_page() -> str:
+    lines = [
+        "# Settings of the control plane",
+        "",
+        "Environment variables; `make run` also reads them from `.env`. A bad value stops the start and is named.",
+        "This page is made from `control_plane/settings.py` by `python -m tests.structure.generated`.",
+        "",
+        "| Variable | Default | What |",
+        "|---|---|---|",
+    ]
+    for field, (variable, description) in zip(Settings.model_fields.values(), variable_names().items(), strict=True):
+        default = f"`{text}`" if (text := _default(field)) else "none"
+        lines.append(f"| `{variable}` | {default} | {description} |")
+    return "\n".join(lines) + "\n"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required() or field.default is None:
+        return ""
+    return ",".join(field.default) if isinstance(field.default, tuple) else str(field.default)
+
+
+OTHERS = {
+    "PG_BIN": "Folder of PostgreSQL's programs, for the embedded server where the Python environment has none.",
+    "MODEL_PATH": "`make archive`: a checkpoint outside of the model store.",
+    "LABELS_PATH": "`make archive`: its class_labels.json.",
+    "MODEL_ARCHITECTURE": "`make archive`: the torchvision network of a bare state dict.",
+}
+"""Variables that others than the control plane read."""
+
+
+def example_file() -> str:
+    lines = [
+        "# Every setting, with its default. Copy to .env and change what you need; the environment wins over the file.",
+        "# Made by: python -m tests.structure.generated",
+    ]
+    for field, (variable, description) in zip(Settings.model_fields.values(), variable_names().items(), strict=True):
+        lines += ["", f"# {description}", f"# {variable}={_default(field)}"]
+    for variable, description in OTHERS.items():
+        lines += ["", f"# {description}", f"# {variable}="]
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {"docs/errors.md": errors_page, "docs/settings.md": settings_page, ".env.example": example_file}
+
+if __name__ == "__main__":
+    for name, page in PAGES.items():
+        (ROOT / name).write_text(page())

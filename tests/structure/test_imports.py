@@ -1,0 +1,105 @@
+"""Imports point downwards, and heavy or foreign parts stay where they belong."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+# A module may import what stands below it, never what stands above or beside it in another line.
+CONTROL_PLANE = (
+    ("__main__",),
+    ("app",),
+    ("api_pages", "connections"),
+    ("routes.predict", "routes.history", "routes.health", "routes.info"),
+    ("dependencies",),
+    ("requests", "refusal"),
+    ("problems",),
+    ("schemas",),
+    ("readiness", "replays"),
+    ("prediction",),
+    ("recording",),
+    ("spool",),
+    ("uploads",),
+    ("lifecycle", "replicas"),
+    ("dispatch",),
+    ("torchserve",),
+    ("archives",),
+    ("pictures",),
+    ("idempotency",),
+    ("history", "audit"),
+    ("database",),
+    ("metrics",),
+    ("logs",),
+    ("domain",),
+    ("credentials", "presence"),
+    ("errors",),
+    ("settings",),
+    ("version",),
+)
+LEVEL = {module: level for level, modules in enumerate(CONTROL_PLANE) for module in modules}
+
+
+def imported(file: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def modules(package: str) -> dict[str, set[str]]:
+    folder = ROOT / package
+    return {
+        ".".join(file.relative_to(folder).with_suffix("").parts): imported(file)
+        for file in folder.rglob("*.py")
+        if file.name != "__init__.py"
+    }
+
+
+def test_every_module_of_the_control_plane_has_its_place() -> None:
+    assert set(modules("control_plane")) == set(LEVEL)
+
+
+@pytest.mark.parametrize("module", sorted(LEVEL))
+def test_imports_of_the_control_plane_point_downwards(module: str) -> None:
+    names = {name.removeprefix("control_plane.") for name in modules("control_plane")[module]}
+    upwards = {name for name in names if name in LEVEL and LEVEL[name] <= LEVEL[module] and name != module}
+    assert not upwards
+
+
+@pytest.mark.parametrize(
+    ("package", "foreign"),
+    [
+        ("handlers", {"control_plane", "standalone", "training", "fastapi"}),
+        ("training", {"control_plane", "standalone", "fastapi"}),
+        ("control_plane", {"standalone", "training", "torch", "torchvision", "onnxruntime", "ts"}),
+        ("standalone", {"control_plane", "training", "torch", "torchvision", "fastapi"}),
+    ],
+)
+def test_a_part_does_not_import_what_it_must_not_know(package: str, foreign: set[str]) -> None:
+    found = {(module, name) for module, names in modules(package).items() for name in names}
+    assert not {(module, name) for module, name in found if name.split(".")[0] in foreign}
+
+
+def test_the_control_plane_takes_from_the_handler_only_what_a_picture_and_a_frame_is() -> None:
+    names = {name for names in modules("control_plane").values() for name in names if name.startswith("handlers")}
+    modules_taken = {name for name in names if (ROOT / (name.replace(".", "/") + ".py")).exists()}
+    assert modules_taken == {"handlers.preprocessing", "handlers.frame"}
+
+
+def test_only_settings_read_the_environment() -> None:
+    readers = {
+        module
+        for module in modules("control_plane")
+        if "environ" in (ROOT / "control_plane" / (module.replace(".", "/") + ".py")).read_text()
+    }
+    assert readers <= {"settings"}
+
+
+def test_a_worker_never_imports_torchvision() -> None:
+    for module in ("plant_classifier", "preprocessing"):
+        assert not any(name.startswith("torchvision") for name in modules("handlers")[module])

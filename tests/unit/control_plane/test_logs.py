@@ -1,0 +1,53 @@
+"""The log on the disk is bounded and loses no line."""
+
+import json
+import logging
+from pathlib import Path
+
+from control_plane import logs
+from control_plane.logs import JsonFormatter, RotatingFile
+
+
+def made(folder: Path, max_bytes: int) -> RotatingFile:
+    handler = RotatingFile(folder / "a.jsonl", maxBytes=max_bytes, backupCount=3, encoding="utf-8")
+    handler.setFormatter(JsonFormatter())
+    return handler
+
+
+def write(handler: RotatingFile, *messages: str) -> None:
+    for message in messages:
+        handler.handle(logging.makeLogRecord({"msg": message, "levelname": "INFO", "name": "x"}))
+
+
+def messages(file: Path) -> list[str]:
+    return [json.loads(line)["message"] for line in file.read_text().splitlines()]
+
+
+def test_a_full_file_is_put_aside_and_the_oldest_goes(tmp_path: Path) -> None:
+    handler = made(tmp_path, 1000)
+    write(handler, *(f"line {number}" for number in range(100)))
+    handler.close()
+    files = sorted(tmp_path.iterdir())
+    assert [file.name for file in files] == ["a.jsonl", "a.jsonl.1", "a.jsonl.2", "a.jsonl.3"]
+    assert all(file.stat().st_size <= 1000 for file in files)
+    kept = [message for file in reversed(files) for message in messages(file)]
+    assert kept == [f"line {number}" for number in range(100 - len(kept), 100)]
+
+
+def test_a_log_goes_on_where_an_earlier_run_ended(tmp_path: Path) -> None:
+    for message in ("first", "second"):
+        handler = made(tmp_path, 10_000)
+        write(handler, message)
+        handler.close()
+    assert messages(tmp_path / "a.jsonl") == ["first", "second"]
+
+
+def test_every_line_carries_the_request_id_of_who_logs(tmp_path: Path) -> None:
+    handler = made(tmp_path, 10_000)
+    token = logs.request_id.set("0192")
+    write(handler, "within")
+    logs.request_id.reset(token)
+    write(handler, "outside")
+    handler.close()
+    lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert [line.get("request_id") for line in lines] == ["0192", None]

@@ -1,0 +1,118 @@
+"""Credentials, archives, logs and settings: the rules that are easily broken."""
+
+import json
+import logging
+import stat
+import zipfile
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from control_plane import archives, credentials, logs
+from control_plane.archives import NoArchive
+from control_plane.settings import Settings
+
+
+def mar(folder: Path, model: str, version: str, **members: object) -> Path:
+    file = folder / f"{model}-{version}.mar"
+    content = {
+        "MAR-INF/MANIFEST.json": {"model": {"modelName": model, "modelVersion": version}},
+        "class_labels.json": ["a", "b"],
+        "reference.json": [{"file": "r.jpg", "label": "a", "confidence": 0.9}],
+        "r.jpg": "picture",
+        **members,
+    }
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, value in content.items():
+            archive.writestr(name, value if isinstance(value, str) else json.dumps(value))
+    return file
+
+
+def test_the_highest_version_is_the_newest_archive(tmp_path: Path) -> None:
+    for version in ("1.9", "1.10", "1.2"):
+        mar(tmp_path, "plants", version)
+    mar(tmp_path, "others", "7")
+    assert archives.newest(tmp_path, "plants").version == "1.10"
+
+
+def test_labels_may_be_an_object_of_index_and_name(tmp_path: Path) -> None:
+    mar(tmp_path, "plants", "1", **{"class_labels.json": {"10": "k", "2": "c", "0": "a"}})
+    assert archives.newest(tmp_path, "plants").labels == ("a", "c", "k")
+
+
+def test_an_archive_without_a_card_is_served_with_the_defaults(tmp_path: Path) -> None:
+    mar(tmp_path, "plants", "1")
+    assert archives.newest(tmp_path, "plants").card.thresholds.species_min == 0.5
+
+
+@pytest.mark.parametrize("broken", [{"class_labels.json": "no json"}, {"reference.json": []}])
+def test_a_missing_or_broken_archive_says_how_to_build_it(tmp_path: Path, broken: dict[str, object]) -> None:
+    with pytest.raises(NoArchive, match="make archive"):
+        archives.newest(tmp_path, "plants")
+    mar(tmp_path, "plants", "1", **broken)
+    with pytest.raises(NoArchive, match="make archive"):
+        archives.newest(tmp_path, "plants")
+
+
+def test_the_admin_token_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
+    first = credentials.admin_token(None, tmp_path / "state")
+    assert credentials.admin_token(None, tmp_path / "state") == first
+    assert stat.S_IMODE((tmp_path / "state" / "admin-token").stat().st_mode) == 0o600
+
+
+def test_a_token_file_of_the_operator_is_used_and_a_weak_one_refused(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("a-long-enough-token\n")
+    assert credentials.admin_token(file, tmp_path) == "a-long-enough-token"
+    file.write_text("short")
+    with pytest.raises(ValueError, match="shorter"):
+        credentials.admin_token(file, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("given", "good"), [("secret", True), ("Secret", False), ("secret ", False), ("ü", False), ("", False)]
+)
+def test_only_the_token_itself_matches(given: str, good: bool) -> None:
+    assert credentials.matches(given, "secret") is good
+
+
+def test_a_log_line_is_one_json_object_with_the_request_id() -> None:
+    token = logs.request_id.set("0192-id")
+    try:
+        record = logging.LogRecord("x", logging.INFO, __file__, 1, 'a "b"\n%s', ("c",), None)
+        record.model = "plants"
+        line = logs.JsonFormatter().format(record)
+    finally:
+        logs.request_id.reset(token)
+    assert "\n" not in line
+    assert json.loads(line) | {"timestamp": ""} == {
+        "timestamp": "", "level": "INFO", "logger": "x", "module": "test_small_parts", "function": None,
+        "message": 'a "b"\nc', "request_id": "0192-id", "model": "plants",
+    }  # fmt: skip
+
+
+def test_a_bad_setting_stops_the_start_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:geheim@localhost/db")
+    monkeypatch.setenv("WEEDWATCH_PORT", "no number")
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    assert caught.value.errors()[0]["loc"] == ("port",)
+
+
+def test_an_address_that_cannot_be_read_is_refused_without_showing_its_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres//u:geheim@localhost/db")
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    assert "geheim" not in str(caught.value)
+    assert "geheim" not in str([error["msg"] for error in caught.value.errors()])
+
+
+def test_the_database_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:geheim@localhost/db")
+    monkeypatch.setenv("WEEDWATCH_CORS_ORIGINS", "https://a.example, https://b.example")
+    settings = Settings()
+    assert "geheim" not in repr(settings)
+    assert settings.cors_origins == ("https://a.example", "https://b.example")

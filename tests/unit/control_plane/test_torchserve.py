@@ -1,0 +1,77 @@
+"""Every status that TorchServe gives becomes one of our errors; the bodies are the ones it really sends."""
+
+import json
+
+import pytest
+
+from control_plane.errors import ERRORS, ProcessingError
+from control_plane.torchserve import _inference, _outcomes, _refusal
+from handlers import frame
+
+
+def own(kind: str, code: int, message: str) -> bytes:
+    return json.dumps({"code": code, "type": kind, "message": message}, indent=2).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (404, own("ModelNotFoundException", 404, "Model not found: plants"), "model_not_loaded"),
+        (503, own("ServiceUnavailableException", 503, 'Model "plants" has no worker to serve'), "model_not_loaded"),
+        (500, own("InternalServerException", 500, "Worker died."), "model_not_loaded"),
+        (503, own("InternalServerException", 503, "Prediction failed"), "processing_error"),
+        (507, own("InternalServerException", 507, "Out of resources"), "processing_error"),
+        (413, b"", "file_too_large"),
+        (422, b'{"code":"invalid_image","message":"It is damaged."}', "invalid_image"),
+        (413, b'{"code":"too_many_pixels","message":"Too many."}', "too_many_pixels"),
+        (415, b'{"code":"unsupported_media_type","message":"PDF."}', "unsupported_media_type"),
+        (422, b'{"code":"internal_error","message":"x"}', "processing_error"),
+        (500, b"\xff\xfe not json", "processing_error"),
+        (500, b"[1]", "processing_error"),
+    ],
+)
+def test_a_refusal_becomes_a_documented_error(status: int, body: bytes, code: str) -> None:
+    assert _refusal(status, body).code == code
+
+
+def test_internals_of_torchserve_never_reach_the_client() -> None:
+    error = _refusal(503, own("InternalServerException", 503, "java.lang.Secret at /opt/x"))
+    assert "Secret" not in (error.detail or ERRORS[error.code].sentence)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b'{"predictions": []}',
+        b'{"predictions": [], "seconds": {}}',
+        b'{"predictions": [{"label": "a", "confidence": NaN}], "seconds": {}}',
+        b'{"predictions": [{"label": "a", "confidence": 1.5}], "seconds": {}}',
+        b'{"predictions": [{"label": "a"}], "seconds": {}}',
+    ],
+)
+def test_an_answer_that_is_none_is_a_processing_error(body: bytes) -> None:
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - the code below tells which
+        _inference(body)
+    assert getattr(caught.value, "code", None) == "processing_error"
+
+
+def test_each_picture_of_a_frame_has_an_outcome_of_its_own() -> None:
+    good = b'{"predictions": [{"label": "a", "confidence": 0.5}], "seconds": {"inference": 0.1}}'
+    parts = [
+        (200, good),
+        (422, b'{"code":"invalid_image","message":"x"}'),
+        (200, b"nonsense"),
+        (504, b'{"code":"deadline_exceeded"}'),
+    ]
+    outcomes = _outcomes(frame.pack([frame.Part({"status": status}, body) for status, body in parts]), 4)
+    assert [getattr(each, "code", "answer") for each in outcomes] == [
+        "answer", "invalid_image", "processing_error", "deadline_exceeded",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", [b"", b"\0\0\0\2", frame.pack([]), b"\xff" * 50])
+def test_a_frame_that_does_not_fit_is_a_processing_error(body: bytes) -> None:
+    with pytest.raises(ProcessingError):
+        _outcomes(body, 1)

@@ -1,0 +1,162 @@
+"""setup_environment.py does nothing when nothing changed, repairs what is half-made, and fails in sentences."""
+
+import importlib.util
+import io
+import sys
+import threading
+import time
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The script as a module, with an empty folder as the project's."""
+    spec = importlib.util.spec_from_file_location("setup_environment", ROOT / "setup_environment.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for name in module.INPUTS:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    for name in ("ROOT", "VENV", "TOOLS", "VENDOR", "STAMP", "CHOICE", "UNFINISHED"):
+        monkeypatch.setattr(module, name, tmp_path / getattr(module, name).relative_to(ROOT))
+    module.TOOLS.mkdir()
+    return module
+
+
+def finish(setup: ModuleType, choice: str) -> None:
+    """Leave what a finished setup leaves."""
+    (setup.VENV / "bin").mkdir(parents=True)
+    (setup.VENV / "bin" / "python").write_text("")
+    setup.VENDOR.mkdir(parents=True)
+    for name in setup.SERVED:
+        (setup.VENDOR / setup.vendor_name(name)).write_text("")
+    setup.STAMP.write_text(setup.digest(choice))
+
+
+def test_a_finished_setup_is_current_for_its_own_choice_only(setup: ModuleType) -> None:
+    finish(setup, "registry")
+
+    assert setup.is_current("registry")
+    assert not setup.is_current("cpu")
+
+
+@pytest.mark.parametrize("name", ["requirements/base.lock", "ui/package-lock.json"])
+def test_a_changed_lock_is_noticed(setup: ModuleType, name: str) -> None:
+    finish(setup, "registry")
+
+    with (setup.ROOT / name).open("a") as file:
+        file.write("\n")
+
+    assert not setup.is_current("registry")
+
+
+def test_an_unfinished_setup_is_not_current(setup: ModuleType) -> None:
+    finish(setup, "registry")
+
+    setup.UNFINISHED.touch()
+
+    assert not setup.is_current("registry")
+
+
+def test_a_missing_served_file_is_noticed(setup: ModuleType) -> None:
+    finish(setup, "registry")
+
+    (setup.VENDOR / "swagger-ui.css").unlink()
+
+    assert not setup.is_current("registry")
+
+
+def test_the_light_build_is_remembered(setup: ModuleType) -> None:
+    assert setup.last_choice() == "registry"
+
+    setup.CHOICE.write_text("cpu\n")
+
+    assert setup.last_choice() == "cpu"
+
+
+def test_a_setup_waits_for_another_one(setup: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    entered: list[str] = []
+
+    def second() -> None:
+        with setup.only_one_setup():
+            entered.append("second")
+
+    waiting = threading.Thread(target=second)
+    with setup.only_one_setup():
+        waiting.start()
+        time.sleep(0.3)
+        entered.append("first")
+    waiting.join(60)
+
+    assert entered == ["first", "second"]
+    assert "Another setup is at work in this folder" in capsys.readouterr().out
+
+
+def test_a_python_that_is_too_old_is_named(setup: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(setup, "sys", SimpleNamespace(version_info=(3, 10, 2), executable="/usr/bin/python3"))
+
+    with pytest.raises(setup.SetupFailed, match=r"/usr/bin/python3 is 3\.10\.2.*PYTHON="):
+        setup.check_python()
+
+
+def test_too_little_disk_is_said_before_anything_is_installed(
+    setup: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(setup.shutil, "disk_usage", lambda _: SimpleNamespace(free=6e9))
+
+    setup.check_disk("cpu")
+    with pytest.raises(setup.SetupFailed, match=r"12 GB of free disk are needed.*TORCH=cpu"):
+        setup.check_disk("registry")
+
+
+def test_a_python_without_pip_gets_one_in_a_folder_of_its_own(
+    setup: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(setup, "answers", lambda command: "venv" in command)
+
+    assert setup.find_pip() == [str(setup.TOOLS / "pip" / "bin" / "python"), "-m", "pip"]
+
+
+def test_a_python_without_pip_and_ensurepip_is_told_what_to_install(
+    setup: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(setup, "answers", lambda _: False)
+
+    with pytest.raises(setup.SetupFailed, match="neither pip nor ensurepip"):
+        setup.find_pip()
+
+
+def test_a_failed_command_shows_its_last_lines_and_what_to_do(setup: ModuleType) -> None:
+    code = "print('error: no route to host'); raise SystemExit(2)"
+
+    with pytest.raises(setup.SetupFailed, match=r"(?s)no route to host.*ended with code 2.*check the network"):
+        setup.run([sys.executable, "-c", code], minutes=1)
+
+
+def test_downloads_show_a_line_per_tenth(setup: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [f"Downloading p{number} (10.0MiB)" for number in range(20)]
+    lines += [f" Downloaded p{number}" for number in range(20)]
+
+    setup.follow(io.StringIO("\n".join(lines)))
+
+    shown = capsys.readouterr().out.splitlines()
+    assert len(shown) == 10
+    assert shown[-1].strip() == "100 % of 200 MB downloaded"
+
+
+def test_a_setup_that_finds_all_in_place_says_and_does_nothing(
+    setup: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finish(setup, "registry")
+    monkeypatch.setattr(sys, "argv", ["setup_environment.py"])
+    monkeypatch.chdir(ROOT)
+
+    assert setup.main() == 0
+    assert capsys.readouterr() == ("", "")
