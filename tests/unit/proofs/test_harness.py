@@ -48,6 +48,13 @@ def test_line_without_figures_proves_nothing() -> None:
 
 
 @pytest.mark.usefixtures("workplace")
+def test_what_falls_short_is_said_at_the_very_end(capsys: pytest.CaptureFixture[str]) -> None:
+    prove("demo", "Demo", [line(1, HOLDS, FALLS_SHORT), line(2, HOLDS)])
+
+    assert capsys.readouterr().out.endswith("Line 1 falls short: lost records: 1 of 9, target 0.\n")
+
+
+@pytest.mark.usefixtures("workplace")
 def test_line_that_raises_falls_short_and_the_others_still_run(capsys: pytest.CaptureFixture[str]) -> None:
     def broken(_: Context) -> list[Figure]:
         raise RuntimeError("no stack")
