@@ -56,7 +56,7 @@ class Settings(BaseSettings):
         3600.0, gt=0, description="For receiving a request's body, however steadily it comes."
     )
     worker_timeout_seconds: float = Field(
-        45.0, gt=0, description="After this a call into TorchServe is given up and its worker's place freed."
+        20.0, gt=0, description="After this a call into TorchServe is given up and its worker's place freed."
     )
     database_timeout_seconds: float = Field(
         3.0, gt=0, description="For one statement, waiting for a connection included."

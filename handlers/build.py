@@ -27,7 +27,8 @@ Say = Callable[[str], None]
 MODEL_CONFIG: dict[str, Any] = {
     "batchSize": 1,
     "maxBatchDelay": 0,
-    "responseTimeout": 30,
+    # A worker that hangs is replaced soon after the longest deadline that the service has by itself (10 s).
+    "responseTimeout": 12,
     "startupTimeout": 120,
     # After this time TorchServe would never restart a dead worker again. 24 days: the largest number of seconds
     # that TorchServe can turn into milliseconds without an overflow.
