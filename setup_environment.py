@@ -1,4 +1,4 @@
-"""Make everything that Weedwatch needs: the Python environment in .venv and the API pages' files in ui/vendor.
+"""Make everything that Weedwatch needs: the Python environment in .venv and the web pages' files in ui/vendor.
 
 Owns `.venv`, `.tools` and `ui/vendor`. It uses the standard library only, since it runs before anything is installed.
 A second call that finds nothing to do ends at once.
@@ -39,14 +39,31 @@ INPUTS = (
     "ui/package.json",
     "ui/package-lock.json",
 )
-SERVED = (
-    "swagger-ui-dist/swagger-ui-bundle.js",
-    "swagger-ui-dist/swagger-ui.css",
-    "swagger-ui-dist/favicon-32x32.png",
-    "swagger-ui-dist/LICENSE",
-    "redoc/bundles/redoc.standalone.js",
-    "redoc/LICENSE",
-)
+# What is served of each package: file → its name in ui/vendor.
+SERVED = {
+    "preact/dist/preact.mjs": "preact.js",
+    "preact/hooks/dist/hooks.mjs": "hooks.js",
+    "preact/LICENSE": "preact-LICENSE",
+    "htm/dist/htm.module.js": "htm.js",
+    "htm/LICENSE": "htm-LICENSE",
+    "idb-keyval/dist/index.js": "idb-keyval.js",
+    "idb-keyval/LICENCE": "idb-keyval-LICENSE",
+    "uplot/dist/uPlot.iife.min.js": "uplot.js",
+    "uplot/dist/uPlot.min.css": "uplot.css",
+    "uplot/LICENSE": "uplot-LICENSE",
+    "lucide-static/LICENSE": "lucide-LICENSE",
+    "swagger-ui-dist/swagger-ui-bundle.js": "swagger-ui-bundle.js",
+    "swagger-ui-dist/swagger-ui.css": "swagger-ui.css",
+    "swagger-ui-dist/LICENSE": "swagger-ui-LICENSE",
+    "redoc/bundles/redoc.standalone.js": "redoc.standalone.js",
+    "redoc/LICENSE": "redoc-LICENSE",
+}
+# The icons that the UI uses, of lucide-static; they become one file, icons.svg.
+ICONS = (
+    "activity", "arrow-left", "book-open", "camera", "check", "circle-check", "code-xml", "copy", "download",
+    "image-off", "image-plus", "leaf", "locate-fixed", "refresh-cw", "search", "trash-2", "triangle-alert",
+)  # fmt: skip
+ICON_FILE = "icons.svg"
 NEEDED_GB = {"registry": 12, "cpu": 5}
 # Compiling these would take longer than all the rest, and no server imports them. Python compiles them when needed.
 NOT_COMPILED = (
@@ -102,7 +119,7 @@ def digest(choice: str) -> str:
 
 
 def is_current(choice: str) -> bool:
-    parts = [VENV / "bin" / "python", *(VENDOR / vendor_name(name) for name in SERVED)]
+    parts = [VENV / "bin" / "python", *(VENDOR / name for name in (*SERVED.values(), ICON_FILE))]
     if UNFINISHED.exists() or not all(part.exists() for part in parts):
         return False
     return STAMP.exists() and STAMP.read_text() == digest(choice)
@@ -143,7 +160,7 @@ def install(choice: str) -> None:
     step("2/5", "Python environment", lambda: make_venv(uv, anew))
     step("3/5", f"Python packages, {choice} torch (minutes the first time)", lambda: sync(uv, choice))
     step("4/5", "byte code, for quick starts", compile_packages)
-    step("5/5", "files of the API pages", lambda: vendor(uv))
+    step("5/5", "files of the web pages", lambda: vendor(uv))
     CHOICE.write_text(choice + "\n")
     UNFINISHED.unlink()
     STAMP.write_text(digest(choice))
@@ -257,17 +274,26 @@ def vendor(uv: str) -> None:
     fresh = VENDOR.with_name("vendor.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
-    for name in SERVED:
-        shutil.copyfile(work / "node_modules" / name, fresh / vendor_name(name))
+    for file, name in SERVED.items():
+        shutil.copyfile(work / "node_modules" / file, fresh / name)
+    # ReDoc asks a foreign host for its makers' logo; without an address it shows none.
+    redoc = fresh / "redoc.standalone.js"
+    redoc.write_text(re.sub(r'src:"https://[^"]+/logo-mini\.svg"', 'src:"data:,"', redoc.read_text()))
+    icons = work / "node_modules" / "lucide-static" / "icons"
+    (fresh / ICON_FILE).write_text(sprite({name: (icons / f"{name}.svg").read_text() for name in ICONS}))
     shutil.rmtree(VENDOR, ignore_errors=True)
     fresh.rename(VENDOR)
     shutil.rmtree(work, ignore_errors=True)
 
 
-def vendor_name(name: str) -> str:
-    """`redoc/LICENSE` is served from a flat folder, as `redoc-LICENSE`."""
-    path = Path(name)
-    return f"{path.parts[0]}-LICENSE" if path.name == "LICENSE" else path.name
+def sprite(icons: dict[str, str]) -> str:
+    """One SVG with a symbol for each icon, drawn in the colour of the text around it."""
+    style = 'fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"'
+    symbols = []
+    for name, svg in icons.items():
+        drawing = svg[svg.index(">", svg.index("<svg")) + 1 : svg.rindex("</svg>")]
+        symbols.append(f'<symbol id="{name}" viewBox="0 0 24 24" {style}>{" ".join(drawing.split())}</symbol>')
+    return f'<svg xmlns="http://www.w3.org/2000/svg">{"".join(symbols)}</svg>\n'
 
 
 def find_npm(uv: str) -> tuple[list[str], dict[str, str]]:

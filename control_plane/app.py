@@ -11,7 +11,7 @@ from functools import partial
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from control_plane import api_pages, archives, credentials, problems
+from control_plane import archives, credentials, pages, problems
 from control_plane.database import Database, UnsafeDatabase, within
 from control_plane.dependencies import Parts
 from control_plane.dispatch import Dispatcher
@@ -26,8 +26,9 @@ from control_plane.refusal import RefusalAtTheDoor
 from control_plane.replays import Replays
 from control_plane.replicas import Share
 from control_plane.requests import RequestContext
-from control_plane.routes import health, history, info, predict
+from control_plane.routes import health, history, info, predict, status
 from control_plane.schemas import Problem
+from control_plane.series import Series
 from control_plane.settings import Settings
 from control_plane.spool import Spool
 from control_plane.torchserve import TorchServe
@@ -63,10 +64,10 @@ def create_app(settings: Settings) -> FastAPI:
         responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
     )
     app.state.metrics = metrics
-    for router in (predict.router, history.router, health.router, info.router):
+    for router in (predict.router, history.router, health.router, info.router, status.router):
         app.include_router(router)
-    api_pages.add(app)
     problems.add_handlers(app, metrics)
+    pages.add(app)
     app.add_middleware(predict.ShortWay)
     app.add_middleware(RefusalAtTheDoor, metrics=metrics)
     if settings.cors_origins:
@@ -145,12 +146,14 @@ async def _open(
         metrics=metrics,
         probe_seconds=settings.probe_seconds,
     )
+    series = Series(metrics)
     for work in (
         recorder.run(),
         recorder.replay(),
         share.run(),
         *(keeper.run() for keeper in keepers),
         readiness.run(),
+        series.run(),
     ):
         stack.push_async_callback(_end, asyncio.create_task(work))
     return Parts(
@@ -164,6 +167,7 @@ async def _open(
         predictor=predictor,
         readiness=readiness,
         replays=Replays(database, metrics),
+        series=series,
         admin_token=token,
     )
 

@@ -21,6 +21,7 @@ from control_plane.pictures import Pictures
 from control_plane.prediction import Predictor
 from control_plane.readiness import Readiness
 from control_plane.replays import Replays
+from control_plane.series import Series
 from control_plane.settings import Settings
 
 
@@ -38,6 +39,7 @@ class Parts:
     predictor: Predictor
     readiness: Readiness
     replays: Replays
+    series: Series
     admin_token: str
 
 

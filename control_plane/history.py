@@ -176,6 +176,28 @@ async def find(connection: Connection, request_id: UUID) -> Prediction | None:
     return await cursor.fetchone()
 
 
+async def find_to_change(connection: Connection, request_id: UUID) -> Prediction | None:
+    """As `find`, and nobody else changes or deletes it until the end of this transaction."""
+    cursor = connection.cursor(row_factory=class_row(Prediction))
+    await cursor.execute(
+        "SELECT * FROM predictions WHERE request_id = %(request_id)s FOR UPDATE", {"request_id": request_id}
+    )
+    return await cursor.fetchone()
+
+
+async def amend(connection: Connection, row: Prediction) -> None:
+    """Store what a client may say later of a record: consent, place, subject, and the kept picture that follows."""
+    await connection.execute(
+        """
+        UPDATE predictions
+        SET consent = %(consent)s, picture_sha256 = %(picture_sha256)s, latitude = %(latitude)s,
+            longitude = %(longitude)s, subject = %(subject)s
+        WHERE request_id = %(request_id)s
+        """,
+        vars(row) | {"predictions": None},
+    )
+
+
 async def delete_before(connection: Connection, before: UUID | None) -> tuple[int, list[bytes]]:
     """Delete all rows, or those older than `before`; how many, and the digests of their kept pictures."""
     cursor = await connection.execute(

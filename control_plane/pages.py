@@ -1,53 +1,80 @@
-"""The API's pages, served from our own address alone: nothing in them comes from a third party."""
+"""The web pages: the UI at /, its files under /ui, the API's pages; nothing in them comes from a third party."""
 
+import base64
+import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import MutableHeaders
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from control_plane.problems import MEDIA_TYPE
 
-VENDOR = Path(__file__).parent.parent / "ui" / "vendor"
-# Both pages start from an inline script and style themselves inline; nothing else may load or be called.
-POLICY = (
-    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src blob:; frame-ancestors 'none'"
+UI = Path(__file__).parent.parent / "ui"
+_COMMON = "default-src 'none'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+# Both API pages style themselves inline and build workers and pictures from memory; nothing else may load.
+_API_POLICY = (
+    _COMMON + "script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "font-src 'self' data:; worker-src blob:"
 )
-HEADERS = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+# Pages are asked for again each time, and answered 304 when nothing changed: an update is seen at once.
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+    "Permissions-Policy": "geolocation=(self), camera=(self)",
+}
 
 
 def add(app: FastAPI) -> None:
     _describe_errors_as_problems(app)
-    app.mount("/vendor", StaticFiles(directory=VENDOR, check_dir=False), name="vendor")
-    swagger = get_swagger_ui_html(
-        openapi_url=str(app.openapi_url),
-        title="Weedwatch API",
-        swagger_js_url="/vendor/swagger-ui-bundle.js",
-        swagger_css_url="/vendor/swagger-ui.css",
-        swagger_favicon_url="/vendor/favicon-32x32.png",
+    app.mount("/ui", _WithHeaders(GZipMiddleware(StaticFiles(directory=UI)), {**_HEADERS, **_WORKER}))
+    home = (UI / "index.html").read_text()
+    _add_page(app, "/", home, _home_policy(home))
+    for name in ("docs", "redoc"):
+        _add_page(app, f"/{name}", (UI / f"{name}.html").read_text(), _API_POLICY)
+
+
+_WORKER = {"Service-Worker-Allowed": "/"}  # its file lies below /ui, the pages that it keeps do not
+
+
+def _home_policy(page: str) -> str:
+    """The only inline script is the import map: allowed by its digest."""
+    inline = re.findall(r"<script type=\"importmap\">(.*?)</script>", page, re.DOTALL)
+    digests = " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(each.encode()).digest()).decode()}'" for each in inline
     )
-    redoc = get_redoc_html(
-        openapi_url=str(app.openapi_url),
-        title="Weedwatch API",
-        redoc_js_url="/vendor/redoc.standalone.js",
-        redoc_favicon_url="/vendor/favicon-32x32.png",
-        with_google_fonts=False,
+    return (
+        _COMMON + f"script-src 'self' {digests}; style-src 'self'; img-src 'self' blob: data:; worker-src 'self'; "
+        "manifest-src 'self'"
     )
 
-    @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return HTMLResponse(swagger.body, headers=HEADERS)
 
-    @app.get("/redoc", include_in_schema=False)
-    async def reference() -> HTMLResponse:
-        return HTMLResponse(redoc.body, headers=HEADERS)
+def _add_page(app: FastAPI, path: str, page: str, policy: str) -> None:
+    headers = {**_HEADERS, "Content-Security-Policy": policy}
 
-    @app.get("/", include_in_schema=False)
-    async def home() -> RedirectResponse:
-        return RedirectResponse("/docs")
+    @app.get(path, include_in_schema=False)
+    async def show() -> HTMLResponse:
+        return HTMLResponse(page, headers=headers)
+
+
+class _WithHeaders:
+    def __init__(self, app: ASGIApp, headers: dict[str, str]) -> None:
+        self.app = app
+        self._headers = headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(self._headers)
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
 
 
 def _describe_errors_as_problems(app: FastAPI) -> None:

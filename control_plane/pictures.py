@@ -13,6 +13,7 @@ from control_plane.errors import HistoryUnavailable, InvalidImage
 from handlers.preprocessing import FORMATS, resizable
 
 QUALITY = 92
+THUMBNAIL_EDGE = 320  # pixels
 AT_ONCE = 2  # a legal photo takes hundreds of megabytes while it is encoded anew
 MEDIA_TYPE = "image/jpeg"
 
@@ -35,6 +36,15 @@ class Pictures:
     def path(self, sha256: bytes) -> Path:
         name = sha256.hex()
         return self._folder / name[:2] / f"{name}.jpg"
+
+    async def thumbnail(self, sha256: bytes) -> bytes:
+        """The kept picture as a small JPEG.
+
+        Raises:
+            FileNotFoundError: There is none.
+        """
+        async with self._turns:
+            return await asyncio.to_thread(_small, self.path(sha256))
 
     async def remove(self, sha256: list[bytes]) -> None:
         def unlink() -> None:
@@ -74,6 +84,15 @@ def _without_metadata(data: bytes) -> bytes:
             return out.getvalue()
     except Exception as error:  # decoders of hostile files raise nearly anything
         raise InvalidImage from error
+
+
+def _small(file: Path) -> bytes:
+    with Image.open(file, formats=["JPEG"]) as image:
+        image.draft("RGB", (2 * THUMBNAIL_EDGE, 2 * THUMBNAIL_EDGE))  # decoded small: a photo takes milliseconds
+        image.thumbnail((THUMBNAIL_EDGE, THUMBNAIL_EDGE))
+        out = BytesIO()
+        image.save(out, "JPEG", quality=80)
+        return out.getvalue()
 
 
 def _write_durably(target: Path, content: bytes) -> None:

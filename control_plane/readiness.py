@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from time import monotonic
 
 import uuid_utils.compat as uuid
@@ -49,6 +50,8 @@ class Readiness:
         probe_seconds: float,
     ) -> None:
         self.proof = Proof()
+        self.since = datetime.now(UTC)  # when it became ready, or ceased to be
+        self._was_ready = False
         self._predictor = predictor
         self._keepers = keepers
         self._database = database
@@ -100,9 +103,14 @@ class Readiness:
                 good = await check()
             except Exception:
                 log.exception("readiness check failed; it tries again")
-            self._metrics.ready.set(self.is_ready)
+            self._note(self.is_ready)
             self._metrics.ready_workers.set(sum(each.ready for keeper in self._keepers for each in keeper.workers))
             await asyncio.sleep(self._probe_seconds if good else min(0.25, self._probe_seconds))
+
+    def _note(self, ready: bool) -> None:
+        if ready != self._was_ready:
+            self._was_ready, self.since = ready, datetime.now(UTC)
+        self._metrics.ready.set(ready)
 
     async def _check_database(self) -> bool:
         cause: str | None = None

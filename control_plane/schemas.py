@@ -33,6 +33,30 @@ class Options(BaseModel):
         return self
 
 
+class Amendment(BaseModel):
+    """What may be said of a record later; a field that is not given stays as it is, null takes it away."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    consent: bool | None = Field(None, description="Whether the picture may be kept; false removes a kept one.")
+    latitude: float | None = Field(None, ge=-90, le=90, allow_inf_nan=False, description="Degrees north.")
+    longitude: float | None = Field(None, ge=-180, le=180, allow_inf_nan=False, description="Degrees east.")
+    subject: Name | None = Field(None, description="The client's own word for what is on the picture, or where.")
+
+    @model_validator(mode="after")
+    def _place_is_a_pair(self) -> Self:
+        given = {"latitude", "longitude"} & self.model_fields_set
+        if len(given) == 1 or (self.latitude is None) != (self.longitude is None):
+            raise ValueError("latitude and longitude go together")
+        return self
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """By the names of the record; consent is never taken away by null, which is neither yes nor no."""
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        return {name: value for name, value in given.items() if name != "consent" or value is not None}
+
+
 class Candidate(BaseModel):
     label: str
     confidence: float = Field(ge=0, le=1)
@@ -141,6 +165,7 @@ class Machine(BaseModel):
 class DetailedHealth(Health):
     ready: bool
     reasons: list[str]
+    since: datetime = Field(description="When it last became ready, or ceased to be.")
     reference: ReferenceProof
     database: Dependency
     torchserve: Dependency
@@ -149,11 +174,32 @@ class DetailedHealth(Health):
     machine: Machine
 
 
+class StatusPoint(BaseModel):
+    """One minute."""
+
+    at: datetime
+    answered: int
+    refused: int = Field(description="Told to come back later.")
+    failed: int = Field(description="Answered with a status of 500 or more.")
+    verdicts: dict[Verdict, int]
+    p50_seconds: float | None = Field(description="From a request's last byte to its answer; null without predictions.")
+    p95_seconds: float | None
+    queue_depth: int = Field(description="The most that were seen waiting.")
+    ready: bool = Field(description="At every look.")
+
+
+class StatusSeries(BaseModel):
+    source: Literal["control_plane"] = Field("control_plane", description="This replica's own figures.")
+    step_seconds: int
+    points: list[StatusPoint] = Field(description="Oldest first; at most an hour, from this replica's start on.")
+
+
 class ServedModel(BaseModel):
     name: str
     version: str
     labels: list[str]
     common_names: dict[str, str]
+    negative_labels: list[str] = Field(description="Labels that are none of the watched plants.")
     ready_workers: int
     wanted_workers: int
     metrics: dict[str, Any] = Field(description="From the model card.")

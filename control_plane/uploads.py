@@ -25,7 +25,7 @@ from control_plane.errors import (
 from handlers.preprocessing import UnusableImage, read_header
 
 IMAGE_FIELDS = ("image", "file")
-MAX_FIELD_BYTES = 4096  # of a form field that is no picture
+MAX_FIELD_BYTES = 4096  # of a form field, or of a body, that is no picture
 MAX_PARTS = 32
 SMALL_BYTES = 256 * 1024  # a JPEG up to here is checked faster than a thread is asked
 JPEG_START = b"\xff\xd8\xff"
@@ -81,6 +81,26 @@ async def receive(request: Request, *, max_bytes: int, timeout_seconds: float) -
             return Upload(await _raw(stream, max_bytes, declared_type=bool(media_type)), {})
     except TimeoutError:
         raise RequestTimeout from None
+
+
+async def receive_text(request: Request, *, timeout_seconds: float) -> bytes:
+    """A small body that is no picture.
+
+    Raises:
+        InvalidRequest: It is longer than any that makes sense.
+        RequestTimeout: It did not arrive in time.
+        starlette.requests.ClientDisconnect: The client left.
+    """
+    body = b""
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            async for chunk in _stream(request):
+                body += chunk
+                if len(body) > MAX_FIELD_BYTES:
+                    raise InvalidRequest(f"The body is longer than {MAX_FIELD_BYTES} bytes. Shorten it.")
+    except TimeoutError:
+        raise RequestTimeout from None
+    return body
 
 
 async def _stream(request: Request) -> AsyncIterator[bytes]:

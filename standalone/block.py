@@ -44,6 +44,7 @@ def render(facts: Facts, folder: Path) -> str:
     lines = ["", f"Ready in {facts.seconds:.0f} s.{first_answer(facts)}", ""]
     picture = near(facts.picture, folder) if facts.picture else "your-picture.jpg"
     lines += [
+        f"  Open      {url}",
         f"  API docs  {url}/docs",
         f"  Try       curl -F image=@{shlex.quote(picture)} {url}/predict",
         "  Stop      Ctrl-C here, or `make stop` in another terminal",

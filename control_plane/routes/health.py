@@ -46,6 +46,7 @@ async def detailed(service: Service) -> schemas.DetailedHealth:
         **_summary(service),
         ready=not reasons,
         reasons=reasons,
+        since=service.readiness.since,
         reference=_reference(service),
         database=schemas.Dependency(
             up=service.database.up, detail=None if service.database.up else service.database.reason

@@ -1,25 +1,30 @@
-"""The recorded predictions: list, export, one, its picture, deletion."""
+"""The recorded predictions: list, export, one, its picture, what is said of it later, deletion."""
 
 import base64
 import binascii
 import csv
 import io
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import uuid_utils.compat as uuid
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
+from pydantic import ValidationError
 
-from control_plane import audit, history, pictures
+from control_plane import audit, history, pictures, uploads
 from control_plane.database import within
 from control_plane.dependencies import Admin, Service
-from control_plane.errors import InvalidRequest, NotFound
-from control_plane.schemas import Answer, Deleted, Name, Page
+from control_plane.errors import Conflict, InvalidRequest, NotFound
+from control_plane.problems import invalid
+from control_plane.schemas import Amendment, Answer, Deleted, Name, Page
 
 router = APIRouter(tags=["history"])
+
+_PICTURE_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, no-cache"}
 
 DELETE_SECONDS = 300.0
 CSV_ROWS = 500  # read at a time
@@ -66,13 +71,61 @@ async def get_prediction(service: Service, request_id: UUID) -> Answer:
     return Answer.of(await _found(service, request_id))
 
 
+@router.patch(
+    "/history/{request_id}",
+    summary="Give consent, place or subject later",
+    response_model=Answer,
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"application/json": {"schema": Amendment.model_json_schema()}}}
+    },
+)
+async def amend_prediction(service: Service, request_id: UUID, request: Request) -> Answer:
+    """What is not given stays as it is; null takes it away. Consent taken back removes the kept picture."""
+    body = await uploads.receive_text(request, timeout_seconds=service.settings.upload_timeout_seconds)
+    try:
+        changes = Amendment.model_validate_json(body).changes
+    except ValidationError as error:
+        raise invalid(error) from None
+    row, dropped = await within(service.database.timeout_seconds, _amend(service, request_id, changes))
+    await service.pictures.remove(dropped)
+    return Answer.of(row)
+
+
 @router.get("/history/{request_id}/image", summary="The kept picture", response_class=FileResponse)
-async def get_picture(service: Service, request_id: UUID) -> Response:
+async def get_picture(
+    service: Service,
+    request_id: UUID,
+    size: Annotated[Literal["full", "thumb"], Query(description="thumb: at most 320 pixels wide or high.")] = "full",
+) -> Response:
     row = await _found(service, request_id)
     file = service.pictures.path(row.picture_sha256) if row.picture_sha256 else None
-    if file is None or not file.is_file():
-        raise NotFound("No picture was kept for this prediction; it is kept only when sent with consent=true.")
-    return FileResponse(file, media_type=pictures.MEDIA_TYPE, headers={"X-Content-Type-Options": "nosniff"})
+    if row.picture_sha256 is None or file is None or not file.is_file():
+        raise NotFound("No picture was kept for this prediction; it is kept only with the sender's consent.")
+    if size == "full":
+        return FileResponse(file, media_type=pictures.MEDIA_TYPE, headers=_PICTURE_HEADERS)
+    small = await service.pictures.thumbnail(row.picture_sha256)
+    return Response(small, media_type=pictures.MEDIA_TYPE, headers=_PICTURE_HEADERS)
+
+
+@router.put(
+    "/history/{request_id}/image",
+    summary="Keep the picture of a prediction, now that there is consent",
+    response_model=Answer,
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}
+    },
+)
+async def put_picture(service: Service, request_id: UUID, request: Request) -> Answer:
+    """The same bytes that were sent to `/predict`, after consent was given; anything else is a 409 `conflict`."""
+    _check_may_keep(await _found(service, request_id))
+    upload = await uploads.receive(
+        request,
+        max_bytes=service.settings.max_image_bytes,
+        timeout_seconds=service.settings.upload_timeout_seconds,
+    )
+    picture = await uploads.check(upload, max_pixels=service.settings.max_pixels)
+    kept = await service.pictures.keep(picture.data)
+    return Answer.of(await within(service.database.timeout_seconds, _show(service, request_id, picture.sha256, kept)))
 
 
 @router.delete("/history", summary="Delete predictions and their kept pictures")
@@ -96,15 +149,47 @@ async def _page(
         return await history.page(connection, filters, before=before, limit=limit)
 
 
+async def _amend(service: Service, request_id: UUID, changes: dict[str, Any]) -> tuple[history.Prediction, list[bytes]]:
+    """The record as it is now, and the digests of pictures that no record shows any more."""
+    async with service.database.connection() as connection, connection.transaction():
+        before = _there(await history.find_to_change(connection, request_id))
+        after = replace(before, **changes)
+        if not after.consent:
+            after = replace(after, picture_sha256=None)
+        await history.amend(connection, after)
+        dropped = [before.picture_sha256] if before.picture_sha256 and not after.picture_sha256 else []
+        still_shown = await history.still_shown(connection, dropped) if dropped else set()
+    return after, [digest for digest in dropped if digest not in still_shown]
+
+
+async def _show(service: Service, request_id: UUID, sent: bytes, kept: bytes) -> history.Prediction:
+    async with service.database.connection() as connection, connection.transaction():
+        row = _there(await history.find_to_change(connection, request_id))
+        _check_may_keep(row)
+        if row.image_sha256 != sent:
+            raise Conflict("This is not the picture that the prediction was made from. Send the same bytes again.")
+        row = replace(row, picture_sha256=kept)
+        await history.amend(connection, row)
+    return row
+
+
+def _check_may_keep(row: history.Prediction) -> None:
+    if not row.consent:
+        raise Conflict("There is no consent to keep this picture. Give it first: PATCH with consent=true.")
+
+
+def _there(row: history.Prediction | None) -> history.Prediction:
+    if row is None:
+        raise NotFound("There is no prediction with this request id; it may have been deleted.")
+    return row
+
+
 async def _found(service: Service, request_id: UUID) -> history.Prediction:
     async def find() -> history.Prediction | None:
         async with service.database.connection() as connection:
             return await history.find(connection, request_id)
 
-    row = await within(service.database.timeout_seconds, find())
-    if row is None:
-        raise NotFound("There is no prediction with this request id; it may have been deleted.")
-    return row
+    return _there(await within(service.database.timeout_seconds, find()))
 
 
 async def _delete(service: Service, admin: str, before: datetime | None) -> tuple[int, list[bytes]]:

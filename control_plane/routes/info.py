@@ -3,7 +3,7 @@
 import platform
 from importlib.metadata import version
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from control_plane import schemas
 from control_plane.dependencies import Service
@@ -30,6 +30,7 @@ async def info(service: Service) -> schemas.Info:
                 version=archive.version,
                 labels=list(archive.labels),
                 common_names=archive.card.common_names,
+                negative_labels=sorted(archive.card.negative_labels),
                 ready_workers=sum(worker.ready for keeper in service.keepers for worker in keeper.workers),
                 wanted_workers=sum(keeper.wanted_workers for keeper in service.keepers),
                 metrics=archive.card.metrics,
@@ -45,3 +46,9 @@ async def info(service: Service) -> schemas.Info:
         ),
         runtime=_RUNTIME,
     )
+
+
+@router.get("/info/example", summary="A picture that the model knows, to try it with", response_class=Response)
+async def example(service: Service) -> Response:
+    """The first reference picture of the served model."""
+    return Response(service.archive.references[0].picture, media_type="image/jpeg")

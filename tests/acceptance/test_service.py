@@ -144,8 +144,8 @@ def test_a_bad_parameter_is_a_documented_problem(
         ("GET", "/history?since=0001-01-01T00:00:00", None),
         ("GET", "/history?until=9999-12-31T23:59:59", None),
         ("DELETE", "/history", "unauthorized"),
-        ("GET", "/vendor/../../pyproject.toml", "not_found"),
-        ("GET", "/vendor/%2e%2e/%2e%2e/pyproject.toml", "not_found"),
+        ("GET", "/ui/../../pyproject.toml", "not_found"),
+        ("GET", "/ui/%2e%2e/pyproject.toml", "not_found"),
     ],
 )
 def test_every_other_address_answers_in_the_same_form(

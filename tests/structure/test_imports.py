@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[2]
 CONTROL_PLANE = (
     ("__main__",),
     ("app",),
-    ("api_pages", "connections"),
-    ("routes.predict", "routes.history", "routes.health", "routes.info"),
+    ("pages", "connections"),
+    ("routes.predict", "routes.history", "routes.health", "routes.info", "routes.status"),
     ("dependencies",),
     ("requests", "refusal"),
     ("problems",),
@@ -24,6 +24,7 @@ CONTROL_PLANE = (
     ("uploads",),
     ("lifecycle", "replicas"),
     ("dispatch",),
+    ("series",),
     ("torchserve",),
     ("archives",),
     ("pictures",),

@@ -23,6 +23,7 @@ def test_the_block_tells_time_answer_and_request() -> None:
 
     assert "Ready in 19 s." in text
     assert "japanese knotweed.jpg -> Japanese knotweed (reynoutria_japonica), 93 %.  41 ms, request 01999f2c" in text
+    assert "Open      http://localhost:8123\n" in text
     assert "http://localhost:8123/docs" in text
 
 

@@ -35,8 +35,8 @@ def finish(setup: ModuleType, choice: str) -> None:
     (setup.VENV / "bin").mkdir(parents=True)
     (setup.VENV / "bin" / "python").write_text("")
     setup.VENDOR.mkdir(parents=True)
-    for name in setup.SERVED:
-        (setup.VENDOR / setup.vendor_name(name)).write_text("")
+    for name in (*setup.SERVED.values(), setup.ICON_FILE):
+        (setup.VENDOR / name).write_text("")
     setup.STAMP.write_text(setup.digest(choice))
 
 

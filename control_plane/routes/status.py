@@ -1,0 +1,37 @@
+"""What the Status room draws."""
+
+from fastapi import APIRouter
+from fastapi.responses import RedirectResponse
+
+from control_plane.dependencies import Service
+from control_plane.schemas import StatusPoint, StatusSeries
+from control_plane.series import STEP_SECONDS, VERDICTS
+
+router = APIRouter(tags=["status"])
+
+
+@router.get("/status/series", summary="The last hour, minute by minute")
+async def series(service: Service) -> StatusSeries:
+    """From this replica's own figures: it works without any monitoring beside it."""
+    return StatusSeries(
+        step_seconds=STEP_SECONDS,
+        points=[
+            StatusPoint(
+                at=minute.at,
+                answered=minute.verdicts.total(),
+                refused=minute.refused,
+                failed=minute.failed,
+                verdicts={verdict: minute.verdicts[verdict] for verdict in VERDICTS},
+                p50_seconds=minute.seconds(0.5),
+                p95_seconds=minute.seconds(0.95),
+                queue_depth=minute.queue_depth,
+                ready=minute.ready,
+            )
+            for minute in service.series.minutes
+        ],
+    )
+
+
+@router.get("/monitoring", include_in_schema=False)
+async def monitoring() -> RedirectResponse:
+    return RedirectResponse("/#/status")

@@ -1,0 +1,198 @@
+"""Line 2: every state, at phone and desk width, light and dark: no axe violation, no complaint, nobody else asked."""
+
+import gzip
+import re
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from playwright.sync_api import Browser
+
+from tests.browser.chromium import HEIGHTS, Scheme, Visit, chromium, visit
+from tests.faults.processes import frozen, wait_until
+from tests.proofs.core_lines.arena import Arena, arena
+from tests.proofs.harness import Context, state_folder
+from tests.proofs.results import Figure, at_least, at_most, for_the_record, is_true, none_of
+from tests.proofs.rooms_lines import states
+from tests.proofs.rooms_lines.keyboard import by_keyboard_alone
+from tests.proofs.rooms_lines.overloaded import SMALL_QUEUE, overloaded
+from tests.proofs.rooms_lines.states import Scene, Show
+from tests.proofs.samples import samples
+from tests.proofs.wire import get
+from training.synthetic import LABELS, write_picture
+
+WIDTHS = (360, 1280)
+NARROWEST = 320
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+FIRST_VIEW_KIB = 40.0
+SEED = 40_000_003
+PICTURES = 400
+SHORT = "short"
+NOT_READY_SECONDS = 30.0
+POLICY = {"default-src": "'none'", "style-src": "'self'", "connect-src": "'self'", "frame-ancestors": "'none'"}
+
+
+@dataclass
+class Look:
+    """Takes every state in at every width and theme."""
+
+    context: Context
+    browser: Browser
+    scene: Scene
+    pages: int = 0
+    seen: set[str] = field(default_factory=set)
+    violations: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+    overflowing: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+
+    def at(self, shows: dict[str, Show], *, offline: bool = False) -> None:
+        for width in WIDTHS:
+            for scheme in SCHEMES:
+                with visit(self.browser, self.scene.port, width=width, scheme=scheme) as here:
+                    self._prepare(here, offline)
+                    for name, show in shows.items():
+                        self._one(here, f"{name}-{width}-{scheme}", show, width)
+                        self.seen.add(name)
+                    self.complaints += [f"{width} {scheme}: {each}" for each in here.complaints]
+                    self.foreign += here.foreign
+
+    def _prepare(self, here: Visit, offline: bool) -> None:
+        if offline:
+            here.open()
+            here.remember_shell()
+            here.context.set_offline(True)
+
+    def _one(self, here: Visit, name: str, show: Show, width: int) -> None:
+        self.pages += 1
+        try:
+            show(here, self.scene)
+            here.page.wait_for_timeout(350)  # what fades in is there
+            self.violations += [f"{name}: {each}" for each in here.violations()]
+            here.page.screenshot(path=shots() / f"{name}.png", full_page=True)
+            for narrow in {width, min(width, NARROWEST)}:
+                here.page.set_viewport_size({"width": narrow, "height": HEIGHTS[width]})
+                if here.overflows():
+                    self.overflowing.append(f"{name} at {narrow} px")
+            here.page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
+        except Exception as error:  # the browser's and our own
+            here.page.screenshot(path=shots() / f"{name}-{SHORT}.png", full_page=True)
+            self.broken.append(f"{name}: {type(error).__name__}: {str(error).splitlines()[0][:200]}")
+
+
+def shots() -> Path:
+    folder = state_folder() / "proofs" / "rooms"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def run(context: Context) -> list[Figure]:
+    for old in shots().glob("*.png"):
+        old.unlink()
+    with arena(context, **SMALL_QUEUE) as place, chromium() as browser:
+        look = Look(context, browser, Scene(place.stack.port, context.root, {}))
+        figures = [*_strict(place), _first_view(browser, place.stack.port)]
+        _stages(place, look)
+        figures.append(is_true("the whole task by keyboard alone", *by_keyboard_alone(browser, look.scene)))
+        _stages_that_end_it(place, look)
+    say = context.say
+    return [
+        at_least("states", len(look.seen), 20),
+        for_the_record("pages looked at: states × 360 and 1280 px × light and dark", str(look.pages)),
+        none_of("states that did not come about", look.broken, look.pages, say),
+        none_of("axe violations", look.violations, look.pages, say),
+        none_of("complaints on the console", look.complaints, look.pages, say),
+        none_of("requests to anybody else", look.foreign, look.pages, say),
+        none_of("sideways scroll, also at 320 px", look.overflowing, look.pages, say),
+        *figures,
+    ]
+
+
+def _stages(place: Arena, look: Look) -> None:
+    _as_if_new(place)
+    look.at(states.BEFORE_ANY)
+    look.scene.pictures = _pictures(place, look.context.folder)
+    states.keep_one(look.scene)
+    look.at(states.WELL)
+    place.proxy.refuse()
+    look.at(states.DATABASE_AWAY)
+    place.proxy.forward()
+    place.settle()
+
+
+def _as_if_new(place: Arena) -> None:
+    """Without the prediction that the start made, in the record and in the last hour."""
+    token = (place.stack.state / "admin-token").read_text().strip()
+    address = f"http://127.0.0.1:{place.stack.port}/history"
+    request = urllib.request.Request(address, method="DELETE", headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=30):  # noqa: S310
+        pass
+    before = place.stack.process("control plane")
+    before.terminate()
+    before.wait(30)
+    place.stack.wait_until_ready()
+
+
+def _stages_that_end_it(place: Arena, look: Look) -> None:
+    stack = place.stack
+    with frozen([worker.pid for worker in stack.processes("worker")]):
+        look.at(states.STANDING_STILL)
+    with overloaded(stack, samples(stack.root)["Lantana camara"]):
+        look.at(states.OVERLOADED)
+    look.at(states.OFFLINE, offline=True)
+    with frozen([stack.process("java").pid]):
+        wait_until(lambda: get(stack.port, "/health/ready", 3).status == 503, NOT_READY_SECONDS, 0.2)
+        look.at(states.NOT_READY)
+    with ExitStack() as visits:
+        ready = [visits.enter_context(_remembering(look, width, scheme)) for width in WIDTHS for scheme in SCHEMES]
+        stack.stop()
+        for here, width, scheme in ready:
+            for name, show in states.STOPPED.items():
+                look._one(here, f"{name}-{width}-{scheme}", show, width)
+                look.seen.add(name)
+
+
+@contextmanager
+def _remembering(look: Look, width: int, scheme: Scheme) -> Iterator[tuple[Visit, int, Scheme]]:
+    """A visit that can open the page without the service."""
+    with visit(look.browser, look.scene.port, width=width, scheme=scheme) as here:
+        here.open()
+        here.remember_shell()
+        yield here, width, scheme
+        look.complaints += here.complaints
+        look.foreign += here.foreign
+
+
+def _pictures(place: Arena, folder: Path) -> dict[str, Path]:
+    """A picture for each verdict of the real model: drawn ones, one after the other, and two laid over each other."""
+    found: dict[str, Path] = {}
+    for number in range(PICTURES):
+        path = folder / f"drawn-{number}.jpg"
+        write_picture(path, LABELS[number % len(LABELS)], number, SEED)
+        found.setdefault(states.verdict_of(place.stack.port, path.read_bytes()), path)
+        if set(states.VERDICTS) <= set(found):
+            return found
+    raise RuntimeError(f"No picture gave {set(states.VERDICTS) - set(found)}.")
+
+
+def _strict(place: Arena) -> list[Figure]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{place.stack.port}/", timeout=10) as answer:
+        policy = dict(part.strip().split(" ", 1) for part in answer.headers["Content-Security-Policy"].split(";"))
+    weak = [name for name, value in policy.items() if "unsafe" in value or "*" in value or "http" in value]
+    strict = not weak and all(policy.get(name) == value for name, value in POLICY.items())
+    return [is_true("the content security policy is strict", strict, "" if strict else str(policy))]
+
+
+def _first_view(browser: Browser, port: int) -> Figure:
+    """All that the first view loads, as gzip makes it."""
+    with visit(browser, port) as here:
+        urls: set[str] = set()
+        here.page.on("response", lambda answer: urls.add(answer.url))
+        here.open()
+        here.page.get_by_text("About this model").wait_for()
+        pages = [url for url in urls if re.search(r"/$|/ui/", url) and not url.endswith("/sw.js")]
+        sizes = [len(gzip.compress(here.context.request.get(url).body(), 9)) for url in pages]
+    return at_most("first view, gzipped", sum(sizes) / 1024, FIRST_VIEW_KIB, "KiB")

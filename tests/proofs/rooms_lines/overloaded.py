@@ -1,0 +1,42 @@
+"""Makes the service refuse for a while: its workers are stopped, and others fill its queue again and again."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.faults.processes import wait_until
+from tests.proofs.stack import Stack
+from tests.proofs.wire import predict
+
+CLIENTS = 12
+WAIT_SECONDS = 60.0
+SMALL_QUEUE = {"WEEDWATCH_QUEUE_SIZE": "4"}
+"""For the service's environment, so that a few clients fill it."""
+
+
+@contextmanager
+def overloaded(stack: Stack, picture: bytes) -> Iterator[None]:
+    """Every prediction within is answered 429; what waited is worked off afterwards."""
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            predict(stack.port, picture, 15)
+            stop.wait(0.2)
+
+    workers = stack.processes("worker")
+    threads = [threading.Thread(target=ask, daemon=True) for _ in range(CLIENTS)]
+    for worker in workers:
+        worker.suspend()
+    try:
+        for thread in threads:
+            thread.start()
+        if wait_until(lambda: predict(stack.port, picture, 15).status == 429, WAIT_SECONDS, 0.1) is None:
+            raise RuntimeError("The service was not overloaded.")
+        yield
+    finally:
+        stop.set()
+        for worker in workers:
+            worker.resume()
+        for thread in threads:
+            thread.join(20)

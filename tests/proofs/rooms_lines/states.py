@@ -1,0 +1,228 @@
+"""Every state of every room, as a person meets it; made by the real service."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.browser.chromium import PATIENCE_MS, Visit
+from tests.proofs.samples import FOLDER
+from tests.proofs.wire import predict
+
+expect.set_options(timeout=PATIENCE_MS)
+
+VERDICTS = {
+    "species": "Likely",
+    "one_of": "One of these",
+    "cant_tell": "Can't tell",
+    "not_a_target": "None of the plants",
+}
+
+
+@dataclass
+class Scene:
+    """What the states are made with: the service's port, its folder, and a picture for each verdict."""
+
+    port: int
+    root: Path
+    pictures: dict[str, Path]
+    kept: str = ""  # the request id of a record with its photo
+    noted: dict[str, str] = field(default_factory=dict)
+
+    def sample(self, name: str) -> Path:
+        return self.root / FOLDER / name
+
+
+Show = Callable[[Visit, Scene], None]
+
+
+def empty(here: Visit, _: Scene) -> None:
+    here.open()
+    here.heading("No photo at hand?")
+    here.page.get_by_text("About this model").wait_for()
+
+
+def verdict(name: str) -> Show:
+    def show(here: Visit, scene: Scene) -> None:
+        here.open()
+        here.page.set_input_files("input[type=file]", [scene.pictures[name]])
+        here.answered()
+        here.heading(VERDICTS[name])
+
+    return show
+
+
+def several(here: Visit, scene: Scene) -> None:
+    here.open()
+    here.page.set_input_files("input[type=file]", [scene.sample("lantana.jpg"), scene.sample("fern.jpg")])
+    here.answered(2)
+
+
+def wrong_file(here: Visit, scene: Scene) -> None:
+    here.open()
+    here.page.set_input_files("input[type=file]", [scene.root / "README.md"])
+    here.page.get_by_text("Nothing was recorded of this file.").wait_for()
+    here.page.get_by_text("For support").click()
+
+
+def too_large(here: Visit, scene: Scene) -> None:
+    large = scene.pictures["species"].with_name("large.bin")
+    large.write_bytes(bytes(40 * 2**20))
+    here.open()
+    here.page.wait_for_function("document.querySelector('details.limits')")  # the limits are known
+    here.page.set_input_files("input[type=file]", [large])
+    here.heading("File too large")
+
+
+def sample_photo(here: Visit, _: Scene) -> None:
+    here.open()
+    here.page.get_by_role("button", name="Use the sample photo").click()
+    here.answered()
+
+
+def amended(here: Visit, scene: Scene) -> None:
+    verdict("species")(here, scene)
+    here.page.get_by_label("Latitude").fill("52.5")
+    here.page.get_by_role("button", name="Save").click()
+    here.page.get_by_text("Give both latitude and longitude").wait_for()
+    here.page.get_by_label("Longitude").fill("13.4")
+    here.page.get_by_role("button", name="Keep the photo, too").click()
+    here.page.get_by_text("The photo is kept with the record.").first.wait_for()
+    here.page.get_by_role("button", name="Save").click()
+    here.page.get_by_text("Saved.").wait_for()
+
+
+def waiting_for_answer(here: Visit, scene: Scene) -> None:
+    """The workers stand still; nobody else asks."""
+    here.open()
+    here.page.set_input_files("input[type=file]", [scene.sample("lantana.jpg")])
+    here.page.get_by_text("Reading the photo").wait_for()
+
+
+def problem_waits(title: str) -> Show:
+    def show(here: Visit, scene: Scene) -> None:
+        here.open()
+        here.page.set_input_files("input[type=file]", [scene.sample("lantana.jpg"), scene.sample("fern.jpg")])
+        here.heading(title)
+        here.page.get_by_text("2 photos wait to be sent").wait_for()
+
+    return show
+
+
+def unreachable_sample(here: Visit, _: Scene) -> None:
+    here.open()
+    here.page.get_by_role("button", name="Use the sample photo").click()
+    here.heading("The service does not answer")
+
+
+def sightings(here: Visit, _: Scene) -> None:
+    here.open("sightings")
+    here.page.locator("ul.cards li").first.wait_for()
+    here.page.get_by_text("More filters").click()
+
+
+def sightings_none(here: Visit, _: Scene) -> None:
+    here.open("sightings")
+    here.heading("No sightings yet")
+
+
+def sightings_no_match(here: Visit, _: Scene) -> None:
+    here.open("sightings?q=nothing+of+the+kind&min=90")
+    here.heading("No sighting matches")
+
+
+def sightings_away(here: Visit, _: Scene) -> None:
+    here.open("sightings")
+    here.heading("Database unavailable")
+
+
+def sighting(here: Visit, scene: Scene) -> None:
+    here.open(f"sightings/{scene.kept}")
+    here.page.wait_for_function("document.querySelector('img.photo')?.naturalWidth > 0")
+
+
+def sighting_gone(here: Visit, _: Scene) -> None:
+    here.open("sightings/01999f2c-0000-7000-8000-000000000000")
+    here.heading("Not found")
+
+
+def deletion(here: Visit, _: Scene) -> None:
+    here.open("sightings")
+    here.page.get_by_role("button", name="Delete records").click()
+    expect(here.page.get_by_role("button", name="Cancel")).to_be_focused()
+    here.page.get_by_label("Admin token").fill("a wrong token")
+    here.page.get_by_role("button", name="Delete", exact=True).click()
+    here.heading("Credential needed")
+
+
+def status(here: Visit, _: Scene) -> None:
+    here.open("status")
+    here.page.get_by_text("Ready.").wait_for()
+    expect(here.page.locator(".uplot")).to_have_count(3)
+    for table in here.page.get_by_text("As a table").all():
+        table.click()
+
+
+def status_no_traffic(here: Visit, _: Scene) -> None:
+    here.open("status")
+    here.heading("No traffic in the last hour.")
+
+
+def status_not_ready(here: Visit, _: Scene) -> None:
+    here.open("status")
+    here.heading("Not ready.")
+
+
+def status_away(here: Visit, _: Scene) -> None:
+    here.open("status")
+    here.heading("The service does not answer.")
+
+
+def nowhere(here: Visit, _: Scene) -> None:
+    here.open("attic")
+    here.heading("There is nothing here")
+
+
+# What stands in each state of the service, in the order of the stages.
+BEFORE_ANY: dict[str, Show] = {
+    "identify-empty": empty,
+    "sightings-none": sightings_none,
+    "status-no-traffic": status_no_traffic,
+    "nowhere": nowhere,
+}
+WELL: dict[str, Show] = {
+    **{f"identify-{name}": verdict(name) for name in VERDICTS},
+    "identify-several": several,
+    "identify-wrong-file": wrong_file,
+    "identify-too-large": too_large,
+    "identify-sample": sample_photo,
+    "identify-amended": amended,
+    "sightings": sightings,
+    "sightings-no-match": sightings_no_match,
+    "sightings-deletion": deletion,
+    "sighting": sighting,
+    "sighting-gone": sighting_gone,
+    "status": status,
+}
+DATABASE_AWAY: dict[str, Show] = {"sightings-away": sightings_away}
+STANDING_STILL: dict[str, Show] = {"identify-reading": waiting_for_answer}
+OVERLOADED: dict[str, Show] = {"identify-overloaded": problem_waits("Overloaded")}
+NOT_READY: dict[str, Show] = {"status-not-ready": status_not_ready}
+STOPPED: dict[str, Show] = {
+    "identify-unreachable": problem_waits("The service does not answer"),
+    "identify-sample-unreachable": unreachable_sample,
+    "status-away": status_away,
+}
+OFFLINE: dict[str, Show] = {"identify-offline": problem_waits("You are offline")}
+
+
+def keep_one(scene: Scene) -> None:
+    """A record with place, note and photo."""
+    picture = scene.pictures["species"].read_bytes()
+    target = "/predict?consent=true&latitude=52.5&longitude=13.4&subject=ditch%20by%20the%20mill"
+    scene.kept = str(predict(scene.port, picture, 30, target).body["request_id"])
+
+
+def verdict_of(port: int, picture: bytes) -> str:
+    return str(predict(port, picture, 30).body.get("verdict"))

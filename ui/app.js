@@ -1,0 +1,132 @@
+// The shell: rooms by the address's hash, focus and title with them, theme, one live region, drop and paste anywhere.
+import { render } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { html } from './html.js';
+import { strings } from './strings.js';
+import { Icon } from './parts.js';
+import { loadInfo } from './api.js';
+import { add, outbox, restore } from './outbox.js';
+import { announcement } from './announce.js';
+import { useStore } from './store.js';
+import { Identify, waitingToBeSent } from './rooms/identify.js';
+import { Sightings } from './rooms/sightings.js';
+import { Sighting } from './rooms/sighting.js';
+import { Status } from './rooms/status.js';
+
+const ROOMS = [
+  ['identify', 'camera', Identify],
+  ['sightings', 'book-open', Sightings],
+  ['status', 'activity', Status],
+];
+
+// #/room/id?query
+function place() {
+  const [path, query = ''] = location.hash.replace(/^#\/?/, '').split('?');
+  const [room = '', id = ''] = path.split('/');
+  return { room: room || 'identify', id, query: new URLSearchParams(query), key: path };
+}
+
+function View({ here }) {
+  if (here.room === 'sightings' && here.id) return html`<${Sighting} id=${here.id} />`;
+  const Room = ROOMS.find(([name]) => name === here.room)?.[2];
+  return Room ? html`<${Room} query=${here.query} />` : html`<h1>${strings.lost.title}</h1><p>${strings.lost.text} <a href="#/identify">${strings.lost.back}</a></p>`;
+}
+
+function App() {
+  const [here, setHere] = useState(place());
+  const [over, setOver] = useState(false);
+  const first = useRef(true);
+  const main = useRef();
+  const waiting = waitingToBeSent(useStore(outbox));
+  useEffect(() => {
+    const moved = () => setHere(place());
+    addEventListener('hashchange', moved);
+    return () => removeEventListener('hashchange', moved);
+  }, []);
+  useEffect(() => {
+    document.title = `${strings.rooms[here.room] ?? strings.lost.title} · ${strings.product}`;
+    if (first.current) first.current = false;
+    else {
+      main.current.focus();
+      scrollTo(0, 0);
+    }
+  }, [here.key]);
+  useEffect(() => takePhotosAnywhere(setOver), []);
+  return html`<a class="skip" href="#main" onClick=${(event) => {
+      event.preventDefault();
+      main.current.focus();
+    }}>${strings.skip}</a>
+    <div class="shell">
+      <main id="main" tabindex="-1" ref=${main}><${View} key=${here.key} here=${here} /><${Footer} /></main>
+      <nav aria-label=${strings.roomsLabel}><ul>
+        ${ROOMS.map(([name, icon]) => html`<li key=${name}><a href=${`#/${name}`} aria-current=${name === here.room ? 'page' : null}>
+          <${Icon} name=${icon} /><span>${strings.rooms[name]}${name === 'identify' && waiting > 0 ? html` <span class="count num">${waiting}</span>` : ''}</span></a></li>`)}
+        <li><a href="/docs"><${Icon} name="code-xml" /><span>${strings.rooms.api}</span></a></li>
+      </ul></nav>
+    </div>
+    ${over && html`<div class="over" aria-hidden="true">${strings.identify.dropNow}</div>`}
+    <${Live} />`;
+}
+
+function Live() {
+  return html`<p class="sr" role="status" aria-live="polite">${useStore(announcement)}</p>`;
+}
+
+function Footer() {
+  const [theme, setTheme] = useState(document.documentElement.dataset.theme ?? 'auto');
+  const choose = (event) => {
+    setTheme(event.target.value);
+    useTheme(event.target.value);
+  };
+  return html`<footer><label for="theme">${strings.theme.label}</label>
+    <select id="theme" value=${theme} onChange=${choose}>${['auto', 'light', 'dark'].map((name) => html`<option value=${name} selected=${name === theme}>${strings.theme[name]}</option>`)}</select></footer>`;
+}
+
+function useTheme(name) {
+  if (name === 'auto') delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = name;
+  try {
+    localStorage.setItem('theme', name);
+  } catch {
+    // Then it holds for this page only.
+  }
+  dispatchEvent(new Event('themechange'));
+}
+
+function takePhotosAnywhere(setOver) {
+  let depth = 0;
+  const take = (files) => {
+    if (!files.length) return;
+    add(files);
+    location.hash = '#/identify';
+  };
+  const handlers = {
+    dragenter: (event) => {
+      if (![...event.dataTransfer.types].includes('Files')) return;
+      event.preventDefault();
+      setOver(++depth > 0);
+    },
+    dragover: (event) => event.preventDefault(),
+    dragleave: () => setOver((depth = Math.max(0, depth - 1)) > 0),
+    drop: (event) => {
+      event.preventDefault();
+      setOver((depth = 0) > 0);
+      take([...event.dataTransfer.files]);
+    },
+    paste: (event) => take([...event.clipboardData.files]),
+  };
+  Object.entries(handlers).forEach(([name, handler]) => addEventListener(name, handler));
+  return () => Object.entries(handlers).forEach(([name, handler]) => removeEventListener(name, handler));
+}
+
+try {
+  const theme = localStorage.getItem('theme');
+  if (['light', 'dark'].includes(theme)) document.documentElement.dataset.theme = theme;
+} catch {
+  // No memory: as the device has it.
+}
+render(html`<${App} />`, document.getElementById('app'));
+loadInfo();
+restore();
+// Keeps the pages for the time without a network; only where the browser allows it (HTTPS, or this machine).
+navigator.serviceWorker?.register('/ui/sw.js', { scope: '/' }).catch(() => {});
