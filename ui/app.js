@@ -3,21 +3,20 @@ import { render } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { html } from './html.js';
 import { strings } from './strings.js';
-import { Icon } from './parts.js';
+import { Icon, Problem } from './parts.js';
 import { loadInfo } from './api.js';
-import { add, outbox, restore } from './outbox.js';
+import { add, outbox, restore, waitingToBeSent } from './outbox.js';
 import { announcement } from './announce.js';
 import { useStore } from './store.js';
-import { Identify, waitingToBeSent } from './rooms/identify.js';
-import { Sightings } from './rooms/sightings.js';
-import { Sighting } from './rooms/sighting.js';
-import { Status } from './rooms/status.js';
+import { Identify } from './rooms/identify.js';
 
+// The first room comes with the page, the others when somebody goes there.
 const ROOMS = [
-  ['identify', 'camera', Identify],
-  ['sightings', 'book-open', Sightings],
-  ['status', 'activity', Status],
+  ['identify', 'camera', async () => Identify],
+  ['sightings', 'book-open', async () => (await import('./rooms/sightings.js')).Sightings],
+  ['status', 'activity', async () => (await import('./rooms/status.js')).Status],
 ];
+const loadSighting = async () => (await import('./rooms/sighting.js')).Sighting;
 
 // #/room/id?query
 function place() {
@@ -27,9 +26,14 @@ function place() {
 }
 
 function View({ here }) {
-  if (here.room === 'sightings' && here.id) return html`<${Sighting} id=${here.id} />`;
-  const Room = ROOMS.find(([name]) => name === here.room)?.[2];
-  return Room ? html`<${Room} query=${here.query} />` : html`<h1>${strings.lost.title}</h1><p>${strings.lost.text} <a href="#/identify">${strings.lost.back}</a></p>`;
+  const [loaded, setLoaded] = useState({ Room: here.room === 'identify' ? Identify : null });
+  const load = here.room === 'sightings' && here.id ? loadSighting : ROOMS.find(([name]) => name === here.room)?.[2];
+  useEffect(() => {
+    load?.().then((Room) => setLoaded({ Room }), () => setLoaded({ failed: true }));
+  }, []);
+  if (!load) return html`<h1>${strings.lost.title}</h1><p>${strings.lost.text} <a href="#/identify">${strings.lost.back}</a></p>`;
+  if (loaded.failed) return html`<h1>${strings.rooms[here.room]}</h1><${Problem} problem=${{ ...strings.problems.unreachable, code: 'unreachable' }} />`;
+  return loaded.Room && html`<${loaded.Room} id=${here.id} query=${here.query} />`;
 }
 
 function App() {
@@ -48,6 +52,7 @@ function App() {
     if (first.current) first.current = false;
     else {
       main.current.focus();
+      main.current.scrollTo(0, 0);
       scrollTo(0, 0);
     }
   }, [here.key]);

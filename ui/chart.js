@@ -66,15 +66,15 @@ export function Chart({ title, sentence, times, series }) {
     <h3>${title}</h3><p>${sentence}</p>
     <div ref=${place} class="plot" role="img" aria-label=${`${title}. ${sentence}`}></div>
     <ul class="legend" aria-hidden="true">${series.map(({ label }, number) => html`<li class=${`series-${number + 1}`}>${label}</li>`)}</ul>
-    <${Table} head=${[strings.status.minute, ...series.map(({ label }) => label)]}
+    <${Table} title=${title} head=${[strings.status.minute, ...series.map(({ label }) => label)]}
       rows=${times.map((time, row) => [clock(time), ...series.map(({ values }) => values[row] ?? '–')]).reverse()} />
   </section>`;
 }
 
 export const clock = (time) => new Intl.DateTimeFormat(undefined, { timeStyle: 'short' }).format(time);
 
-export function Table({ head, rows }) {
-  return html`<details><summary>${strings.status.table}</summary><div class="scroll" tabindex="0" role="region" aria-label=${strings.status.table}><table>
+export function Table({ title, head, rows }) {
+  return html`<details><summary>${strings.status.table}</summary><div class="scroll" tabindex="0" role="region" aria-label=${strings.status.tableOf(title)}><table>
     <thead><tr>${head.map((cell) => html`<th scope="col">${cell}</th>`)}</tr></thead>
     <tbody>${rows.map(([first, ...others]) => html`<tr><th scope="row">${first}</th>${others.map((cell) => html`<td class="num">${cell}</td>`)}</tr>`)}</tbody>
   </table></div></details>`;

@@ -25,7 +25,7 @@ function find(id) {
   return outbox.get().find((item) => item.id === id);
 }
 
-export const isPending = (item) => !['answered', 'refused'].includes(item.state);
+export const waitingToBeSent = (items) => items.filter((item) => !['answered', 'refused'].includes(item.state)).length;
 
 function newKey() {
   // crypto.randomUUID is missing where a page is not served by HTTPS or from this machine.

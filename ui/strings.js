@@ -170,6 +170,7 @@ export const strings = {
     noTraffic: 'No traffic in the last hour.',
     noTrafficText: 'Charts appear here with the first requests.',
     table: 'As a table',
+    tableOf: (title) => `${title}, as a table`,
     minute: 'Minute',
     rate: 'Requests a minute',
     rateText: (answered, refused, failed) => `${answered} answered, ${refused} told to come back later, ${failed} failed.`,

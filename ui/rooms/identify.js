@@ -6,7 +6,7 @@ import { Answer } from '../answer.js';
 import { Amend } from '../amend.js';
 import { Copy, Icon, Problem, Support } from '../parts.js';
 import { info } from '../api.js';
-import { add, isPending, outbox, remove, tryNow } from '../outbox.js';
+import { add, outbox, remove, tryNow } from '../outbox.js';
 import { useStore } from '../store.js';
 
 const text = strings.identify;
@@ -131,5 +131,3 @@ function Countdown({ until }) {
   }, [until]);
   return html`<span class="num">${seconds > 0 ? text.retryIn(seconds) : text.retrySoon}</span>`;
 }
-
-export const waitingToBeSent = (items) => items.filter(isPending).length;

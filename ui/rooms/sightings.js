@@ -6,10 +6,9 @@ import { Icon, Loading, Name, Note, Problem, useObjectUrl, when } from '../parts
 import { Refused, call, info } from '../api.js';
 import { bestName, nameOf } from '../names.js';
 import { findThumb } from '../picture.js';
-import { outbox } from '../outbox.js';
+import { outbox, waitingToBeSent } from '../outbox.js';
 import { useStore } from '../store.js';
 import { announce } from '../announce.js';
-import { waitingToBeSent } from './identify.js';
 
 const text = strings.sightings;
 const PAGE = 24;

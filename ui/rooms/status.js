@@ -119,7 +119,7 @@ function Verdicts({ points, total }) {
   const share = (count) => (total ? count / total : 0);
   return html`<section class="card chart" aria-label=${text.verdicts}><h3>${text.verdicts}</h3><p>${text.verdictsText(total)}</p>
     <ul class="shares" aria-hidden="true">${rows.map(([word, count]) => html`<li><span>${word}</span><div class="bar"><i style=${{ width: `${100 * share(count)}%` }}></i></div><span class="num">${strings.percent(share(count))}</span></li>`)}</ul>
-    <${Table} head=${[text.verdict, text.count, text.share]} rows=${rows.map(([word, count]) => [word, count, strings.percent(share(count))])} />
+    <${Table} title=${text.verdicts} head=${[text.verdict, text.count, text.share]} rows=${rows.map(([word, count]) => [word, count, strings.percent(share(count))])} />
   </section>`;
 }
 

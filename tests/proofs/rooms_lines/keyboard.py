@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Browser, Page
 
-from tests.browser.chromium import visit
+from tests.browser.chromium import Visit, visit
 from tests.proofs.rooms_lines.states import Scene
 
 TABS = 60
@@ -13,21 +13,21 @@ def by_keyboard_alone(browser: Browser, scene: Scene) -> tuple[bool, str]:
     with visit(browser, scene.port, width=1280) as here:
         here.open()
         try:
-            _walk(here.page, scene)
+            _walk(here, scene)
         except Exception as error:
             return False, f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
     return True, "yes"
 
 
-def _walk(page: Page, scene: Scene) -> None:
+def _walk(here: Visit, scene: Scene) -> None:
+    page = here.page
     page.keyboard.press("Tab")
     _expect(page, "Skip to content")
     page.keyboard.press("Enter")
     _tab_to(page, "Take or choose photos")
-    with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
-    chooser.value.set_files(scene.sample("knotweed.jpg"))
-    page.wait_for_function("document.activeElement.tagName === 'H2'")
+    page.keyboard.press("Enter")
+    here.choose(scene.sample("knotweed.jpg"))
+    here.until("document.activeElement.tagName === 'H2'")
     _expect(page, "Likely Japanese knotweed")
     _tab_to(page, "Note")
     page.keyboard.type("by keyboard")
@@ -37,7 +37,7 @@ def _walk(page: Page, scene: Scene) -> None:
     _tab_to(page, "See it in Sightings", back=True)
     page.keyboard.press("Enter")
     page.get_by_text("by keyboard").first.wait_for()
-    page.wait_for_function("document.activeElement.id === 'main'")
+    here.until("document.activeElement.id === 'main'")
     _tab_to(page, "All sightings")
     page.keyboard.press("Enter")
     page.locator("ul.cards li").first.wait_for()

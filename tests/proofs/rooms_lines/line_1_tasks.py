@@ -155,7 +155,7 @@ def consent_and_place(tasks: Tasks) -> None:
     if kept != {"picture_kept": True, **PLACE, "subject": "ditch by the mill"}:
         raise AssertionError(f"the record has {kept}")
     tasks.here.open(f"sightings/{request_id}")
-    page.wait_for_function("document.querySelector('img.photo')?.naturalWidth > 0")
+    tasks.here.until("document.querySelector('img.photo')?.naturalWidth > 0")
     page.get_by_text("ditch by the mill").first.wait_for()
     page.get_by_role("button", name="Remove the photo").click()
     page.get_by_text("The photo is no longer kept.").wait_for()
@@ -250,7 +250,7 @@ def search_and_paging(tasks: Tasks) -> None:
     while page.get_by_role("button", name="Load more").count():
         shown = page.locator("ul.cards li").count()
         page.get_by_role("button", name="Load more").click()
-        page.wait_for_function("shown => document.querySelectorAll('ul.cards li').length > shown", arg=shown)
+        page.locator("ul.cards li").nth(shown).wait_for()
     if page.locator("ul.cards li").count() != RECORDS:
         raise AssertionError(f"{page.locator('ul.cards li').count()} of {RECORDS} are shown")
     page.get_by_label("Name, note or request id").fill("no such plant")

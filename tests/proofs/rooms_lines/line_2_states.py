@@ -3,11 +3,14 @@
 import gzip
 import re
 import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from io import BytesIO
+from itertools import combinations
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Browser
 
 from tests.browser.chromium import HEIGHTS, Scheme, Visit, chromium, visit
@@ -21,14 +24,12 @@ from tests.proofs.rooms_lines.overloaded import SMALL_QUEUE, overloaded
 from tests.proofs.rooms_lines.states import Scene, Show
 from tests.proofs.samples import samples
 from tests.proofs.wire import get
-from training.synthetic import LABELS, write_picture
 
 WIDTHS = (360, 1280)
 NARROWEST = 320
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 FIRST_VIEW_KIB = 40.0
-SEED = 40_000_003
-PICTURES = 400
+SHARES = [percent / 100 for percent in range(30, 75, 5)]
 SHORT = "short"
 NOT_READY_SECONDS = 30.0
 POLICY = {"default-src": "'none'", "style-src": "'self'", "connect-src": "'self'", "frame-ancestors": "'none'"}
@@ -49,10 +50,17 @@ class Look:
     overflowing: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
 
-    def at(self, shows: dict[str, Show], *, offline: bool = False) -> None:
+    def at(
+        self,
+        shows: dict[str, Show],
+        *,
+        during: Callable[[], AbstractContextManager[None]] = nullcontext,
+        offline: bool = False,
+    ) -> None:
+        """`during` is what happens to the service, anew for each width and theme: a hung worker is soon replaced."""
         for width in WIDTHS:
             for scheme in SCHEMES:
-                with visit(self.browser, self.scene.port, width=width, scheme=scheme) as here:
+                with visit(self.browser, self.scene.port, width=width, scheme=scheme) as here, during():
                     self._prepare(here, offline)
                     for name, show in shows.items():
                         self._one(here, f"{name}-{width}-{scheme}", show, width)
@@ -72,14 +80,14 @@ class Look:
             show(here, self.scene)
             here.page.wait_for_timeout(350)  # what fades in is there
             self.violations += [f"{name}: {each}" for each in here.violations()]
-            here.page.screenshot(path=shots() / f"{name}.png", full_page=True)
+            here.shoot(shots() / f"{name}.png")
             for narrow in {width, min(width, NARROWEST)}:
                 here.page.set_viewport_size({"width": narrow, "height": HEIGHTS[width]})
                 if here.overflows():
                     self.overflowing.append(f"{name} at {narrow} px")
             here.page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
         except Exception as error:  # the browser's and our own
-            here.page.screenshot(path=shots() / f"{name}-{SHORT}.png", full_page=True)
+            here.page.screenshot(path=shots() / f"{name}-{SHORT}.png")
             self.broken.append(f"{name}: {type(error).__name__}: {str(error).splitlines()[0][:200]}")
 
 
@@ -138,10 +146,8 @@ def _as_if_new(place: Arena) -> None:
 
 def _stages_that_end_it(place: Arena, look: Look) -> None:
     stack = place.stack
-    with frozen([worker.pid for worker in stack.processes("worker")]):
-        look.at(states.STANDING_STILL)
-    with overloaded(stack, samples(stack.root)["Lantana camara"]):
-        look.at(states.OVERLOADED)
+    look.at(states.STANDING_STILL, during=lambda: frozen([worker.pid for worker in stack.processes("worker")]))
+    look.at(states.OVERLOADED, during=lambda: overloaded(stack, samples(stack.root)["Lantana camara"]))
     look.at(states.OFFLINE, offline=True)
     with frozen([stack.process("java").pid]):
         wait_until(lambda: get(stack.port, "/health/ready", 3).status == 503, NOT_READY_SECONDS, 0.2)
@@ -167,15 +173,26 @@ def _remembering(look: Look, width: int, scheme: Scheme) -> Iterator[tuple[Visit
 
 
 def _pictures(place: Arena, folder: Path) -> dict[str, Path]:
-    """A picture for each verdict of the real model: drawn ones, one after the other, and two laid over each other."""
+    """A picture for each verdict of the real model: the samples, and two of them laid over each other."""
     found: dict[str, Path] = {}
-    for number in range(PICTURES):
-        path = folder / f"drawn-{number}.jpg"
-        write_picture(path, LABELS[number % len(LABELS)], number, SEED)
-        found.setdefault(states.verdict_of(place.stack.port, path.read_bytes()), path)
+    for number, picture in enumerate(_candidates(list(samples(place.context.root).values()))):
+        verdict = states.verdict_of(place.stack.port, picture)
+        if verdict not in found:
+            found[verdict] = folder / f"picture-{number}.jpg"
+            found[verdict].write_bytes(picture)
         if set(states.VERDICTS) <= set(found):
             return found
     raise RuntimeError(f"No picture gave {set(states.VERDICTS) - set(found)}.")
+
+
+def _candidates(pictures: list[bytes]) -> Iterator[bytes]:
+    yield from pictures
+    images = [Image.open(BytesIO(picture)).convert("RGB") for picture in pictures]
+    for one, other in combinations(images, 2):
+        for share in SHARES:
+            out = BytesIO()
+            Image.blend(one, other.resize(one.size), share).save(out, "JPEG", quality=90)
+            yield out.getvalue()
 
 
 def _strict(place: Arena) -> list[Figure]:

@@ -6,6 +6,7 @@ import time
 from tests.browser.chromium import chromium, visit
 from tests.proofs.harness import Context
 from tests.proofs.results import Figure, at_most, for_the_record, is_true
+from tests.proofs.samples import FOLDER
 from tests.proofs.spine_lines.line_1_fresh_start import COLOURS, FIRST_START_SECONDS
 from tests.proofs.stack import Stack, clone
 
@@ -32,9 +33,8 @@ def run(context: Context) -> list[Figure]:
             seconds = time.monotonic() - started
             named = here.page.locator("article h2").first.inner_text()
             here.open()
-            with here.page.expect_file_chooser() as chooser:
-                here.page.get_by_text("Take or choose photos").click()
-            chooser.value.set_files(root / "model_store/sources/plants/1/samples/knotweed.jpg")
+            here.page.get_by_text("Take or choose photos").click()
+            here.choose(root / FOLDER / "knotweed.jpg")
             here.answered()
             own = here.page.locator("article h2").first.inner_text()
     finally:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.faults.processes import wait_until
+from tests.faults.processes import frozen, wait_until
 from tests.proofs.stack import Stack
 from tests.proofs.wire import predict
 
@@ -16,7 +16,7 @@ SMALL_QUEUE = {"WEEDWATCH_QUEUE_SIZE": "4"}
 
 @contextmanager
 def overloaded(stack: Stack, picture: bytes) -> Iterator[None]:
-    """Every prediction within is answered 429; what waited is worked off afterwards."""
+    """Every prediction within is answered 429, for some ten seconds: then TorchServe replaces its hung workers."""
     stop = threading.Event()
 
     def ask() -> None:
@@ -24,19 +24,15 @@ def overloaded(stack: Stack, picture: bytes) -> Iterator[None]:
             predict(stack.port, picture, 15)
             stop.wait(0.2)
 
-    workers = stack.processes("worker")
     threads = [threading.Thread(target=ask, daemon=True) for _ in range(CLIENTS)]
-    for worker in workers:
-        worker.suspend()
     try:
-        for thread in threads:
-            thread.start()
-        if wait_until(lambda: predict(stack.port, picture, 15).status == 429, WAIT_SECONDS, 0.1) is None:
-            raise RuntimeError("The service was not overloaded.")
-        yield
+        with frozen([worker.pid for worker in stack.processes("worker")]):
+            for thread in threads:
+                thread.start()
+            if wait_until(lambda: predict(stack.port, picture, 15).status == 429, WAIT_SECONDS, 0.1) is None:
+                raise RuntimeError("The service was not overloaded.")
+            yield
     finally:
         stop.set()
-        for worker in workers:
-            worker.resume()
         for thread in threads:
             thread.join(20)

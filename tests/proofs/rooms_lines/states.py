@@ -70,7 +70,7 @@ def too_large(here: Visit, scene: Scene) -> None:
     large = scene.pictures["species"].with_name("large.bin")
     large.write_bytes(bytes(40 * 2**20))
     here.open()
-    here.page.wait_for_function("document.querySelector('details.limits')")  # the limits are known
+    here.page.get_by_text("About this model").wait_for()  # the limits are known
     here.page.set_input_files("input[type=file]", [large])
     here.heading("File too large")
 
@@ -139,7 +139,7 @@ def sightings_away(here: Visit, _: Scene) -> None:
 
 def sighting(here: Visit, scene: Scene) -> None:
     here.open(f"sightings/{scene.kept}")
-    here.page.wait_for_function("document.querySelector('img.photo')?.naturalWidth > 0")
+    here.until("document.querySelector('img.photo')?.naturalWidth > 0")
 
 
 def sighting_gone(here: Visit, _: Scene) -> None:
@@ -210,8 +210,8 @@ STANDING_STILL: dict[str, Show] = {"identify-reading": waiting_for_answer}
 OVERLOADED: dict[str, Show] = {"identify-overloaded": problem_waits("Overloaded")}
 NOT_READY: dict[str, Show] = {"status-not-ready": status_not_ready}
 STOPPED: dict[str, Show] = {
-    "identify-unreachable": problem_waits("The service does not answer"),
     "identify-sample-unreachable": unreachable_sample,
+    "identify-unreachable": problem_waits("The service does not answer"),
     "status-away": status_away,
 }
 OFFLINE: dict[str, Show] = {"identify-offline": problem_waits("You are offline")}
