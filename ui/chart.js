@@ -4,6 +4,7 @@ import { html } from './html.js';
 import { strings } from './strings.js';
 
 const HEIGHT = 180;
+const MINUTES = [1, 5, 10, 15, 30, 60].map((minutes) => 60 * minutes);
 const DASHES = [[], [6, 4], [2, 3]];
 let loading = null;
 
@@ -52,7 +53,7 @@ export function Chart({ title, sentence, times, series }) {
       if (!here) return;
       const axis = { stroke: resolved('--text-2'), grid: { stroke: resolved('--line') }, ticks: { stroke: resolved('--line') } };
       const lines = series.map(({ label }, number) => ({ label, stroke: resolved(`--series-${number + 1}`), width: 2, dash: DASHES[number], points: { show: times.length < 3 } }));
-      const options = { width: place.current.clientWidth, height: HEIGHT, series: [{}, ...lines], axes: [{ ...axis, values: (_, splits) => splits.map((at) => clock(new Date(1000 * at))) }, { ...axis, size: 56 }], cursor: { show: false }, legend: { show: false }, scales: { y: { range: (_, __, most) => [0, Math.max(1, 1.1 * most)] } } };
+      const options = { width: place.current.clientWidth, height: HEIGHT, series: [{}, ...lines], axes: [{ ...axis, incrs: MINUTES, values: (_, splits) => splits.map((at) => clock(new Date(1000 * at))) }, { ...axis, size: 56 }], cursor: { show: false }, legend: { show: false }, scales: { y: { range: (_, __, most) => [0, Math.max(1, 1.1 * most)] } } };
       plot = new UPlot(options, [times.map((time) => time.getTime() / 1000), ...series.map(({ values }) => values)], place.current);
       watch.observe(place.current);
     }, () => {});

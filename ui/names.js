@@ -14,7 +14,8 @@ export function nameOf(label, modelName) {
   return common && common !== label ? { name: common, binomial: label } : { name: label, binomial: null };
 }
 
+// Of an answer; the record's own common name where the served model does not know the label any more.
 export function bestName(answer) {
-  if (answer.verdict === 'not_a_target') return nameOf(answer.label, answer.model).name;
-  return answer.common_name ?? nameOf(answer.label, answer.model).name;
+  const { name } = nameOf(answer.label, answer.model);
+  return name === answer.label ? (answer.common_name ?? name) : name;
 }

@@ -117,15 +117,23 @@ async def get_picture(
 )
 async def put_picture(service: Service, request_id: UUID, request: Request) -> Answer:
     """The same bytes that were sent to `/predict`, after consent was given; anything else is a 409 `conflict`."""
-    _check_may_keep(await _found(service, request_id))
+    row = await _found(service, request_id)
+    _check_may_keep(row)
     upload = await uploads.receive(
         request,
         max_bytes=service.settings.max_image_bytes,
         timeout_seconds=service.settings.upload_timeout_seconds,
     )
     picture = await uploads.check(upload, max_pixels=service.settings.max_pixels)
+    if picture.sha256 != row.image_sha256:
+        raise Conflict("This is not the picture that the prediction was made from. Send the same bytes again.")
     kept = await service.pictures.keep(picture.data)
-    return Answer.of(await within(service.database.timeout_seconds, _show(service, request_id, picture.sha256, kept)))
+    try:
+        row = await within(service.database.timeout_seconds, _show(service, request_id, kept))
+    except (Conflict, NotFound):  # consent was taken back, or the record deleted, meanwhile
+        await service.pictures.remove(await within(service.database.timeout_seconds, _not_shown(service, [kept])))
+        raise
+    return Answer.of(row)
 
 
 @router.delete("/history", summary="Delete predictions and their kept pictures")
@@ -157,17 +165,23 @@ async def _amend(service: Service, request_id: UUID, changes: dict[str, Any]) ->
         if not after.consent:
             after = replace(after, picture_sha256=None)
         await history.amend(connection, after)
-        dropped = [before.picture_sha256] if before.picture_sha256 and not after.picture_sha256 else []
-        still_shown = await history.still_shown(connection, dropped) if dropped else set()
-    return after, [digest for digest in dropped if digest not in still_shown]
+    dropped = [before.picture_sha256] if before.picture_sha256 and not after.picture_sha256 else []
+    return after, await _not_shown(service, dropped)
 
 
-async def _show(service: Service, request_id: UUID, sent: bytes, kept: bytes) -> history.Prediction:
+async def _not_shown(service: Service, pictures_kept: list[bytes]) -> list[bytes]:
+    """Those that no record shows any more."""
+    if not pictures_kept:
+        return []
+    async with service.database.connection() as connection:
+        shown = await history.still_shown(connection, pictures_kept)
+    return [digest for digest in pictures_kept if digest not in shown]
+
+
+async def _show(service: Service, request_id: UUID, kept: bytes) -> history.Prediction:
     async with service.database.connection() as connection, connection.transaction():
         row = _there(await history.find_to_change(connection, request_id))
         _check_may_keep(row)
-        if row.image_sha256 != sent:
-            raise Conflict("This is not the picture that the prediction was made from. Send the same bytes again.")
         row = replace(row, picture_sha256=kept)
         await history.amend(connection, row)
     return row

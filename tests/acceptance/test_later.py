@@ -3,6 +3,7 @@
 import io
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -25,12 +26,18 @@ def put(service: Service, record: str, picture: bytes) -> httpx2.Response:
     return service.http.put(f"/history/{record}/image", content=picture, headers=JPEG)
 
 
+def kept_files(service: Service) -> list[Path]:
+    return list((service.stack.state / "pictures").rglob("*.jpg"))
+
+
 def test_the_photo_is_kept_once_there_is_consent(service: Service, record: str, photo: bytes) -> None:
+    before = len(kept_files(service))
     refused = put(service, record, photo)
     assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
     assert service.http.patch(f"/history/{record}", json={"consent": True}).json()["consent"]
     other = put(service, record, photo + b"\0")
     assert (other.status_code, other.json()["code"]) == (409, "conflict")
+    assert len(kept_files(service)) == before
     assert put(service, record, photo).json()["picture_kept"]
     thumb = service.http.get(f"/history/{record}/image?size=thumb")
     with Image.open(io.BytesIO(thumb.content)) as small:

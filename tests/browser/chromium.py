@@ -22,7 +22,12 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 EXPECTED = "Failed to load resource"
 TALLEST = 6000
 _OVERFLOWS = "[document.documentElement, document.querySelector('main')].some((e) => e.scrollWidth > e.clientWidth)"
-_HEIGHT = "document.querySelector('main').scrollHeight + document.querySelector('nav').offsetHeight"
+# On a phone the room scrolls above the bar, else the document does.
+_HEIGHT = """() => {
+    const [room, bar] = [document.querySelector('main'), document.querySelector('nav')];
+    const within = getComputedStyle(room).overflowY === 'auto';
+    return within ? room.scrollHeight + bar.offsetHeight : document.documentElement.scrollHeight;
+}"""
 Scheme = Literal["light", "dark"]
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from xml.etree import ElementTree
 
 import pytest
 
@@ -45,6 +46,16 @@ def test_a_finished_setup_is_current_for_its_own_choice_only(setup: ModuleType) 
 
     assert setup.is_current("registry")
     assert not setup.is_current("cpu")
+
+
+def test_icons_become_one_file_in_the_colour_of_the_text(setup: ModuleType) -> None:
+    leaf = '<!-- licence -->\n<svg class="x"\n  width="24">\n  <path d="M1 1" />\n</svg>\n'
+
+    sprite = ElementTree.fromstring(setup.sprite({"leaf": leaf, "twig": leaf}))  # noqa: S314 - our own
+
+    assert [each.get("id") for each in sprite] == ["leaf", "twig"]
+    assert {each.get("stroke") for each in sprite} == {"currentColor"}
+    assert [each.tag.rpartition("}")[2] for each in sprite[0]] == ["path"]
 
 
 @pytest.mark.parametrize("name", ["requirements/base.lock", "ui/package-lock.json"])
