@@ -15,7 +15,7 @@ FALLS_SHORT = Figure("lost records", "1 of 9", "0", False)
 
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("LINE", "SHARE", "RESUME"):
+    for name in ("LINE", "SHARE", "RESUME", "CASE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("WEEDWATCH_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setattr(harness, "ROOT", tmp_path)
@@ -45,6 +45,14 @@ def test_proof_fails_when_one_figure_falls_short(workplace: Path) -> None:
 @pytest.mark.usefixtures("workplace")
 def test_line_without_figures_proves_nothing() -> None:
     assert prove("demo", "Demo", [line(1)]) == 1
+
+
+def test_some_cases_of_a_line_leave_no_result_of_the_line(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CASE", "F04")
+
+    assert prove("demo", "Demo", [line(1, HOLDS)]) == 0
+    assert not (workplace / "docs/proofs/demo.md").exists()
+    assert load_results(workplace / "state/proofs/demo.json") == {}
 
 
 @pytest.mark.usefixtures("workplace")
