@@ -81,13 +81,13 @@ function Footer() {
   const [theme, setTheme] = useState(document.documentElement.dataset.theme ?? 'auto');
   const choose = (event) => {
     setTheme(event.target.value);
-    useTheme(event.target.value);
+    applyTheme(event.target.value);
   };
   return html`<footer><label for="theme">${strings.theme.label}</label>
     <select id="theme" value=${theme} onChange=${choose}>${['auto', 'light', 'dark'].map((name) => html`<option value=${name} selected=${name === theme}>${strings.theme[name]}</option>`)}</select></footer>`;
 }
 
-function useTheme(name) {
+function applyTheme(name) {
   if (name === 'auto') delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = name;
   try {

@@ -1,7 +1,7 @@
 """Every state of every room, as a person meets it; made by the real service."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import expect
@@ -28,7 +28,6 @@ class Scene:
     root: Path
     pictures: dict[str, Path]
     kept: str = ""  # the request id of a record with its photo
-    noted: dict[str, str] = field(default_factory=dict)
 
     def sample(self, name: str) -> Path:
         return self.root / FOLDER / name
