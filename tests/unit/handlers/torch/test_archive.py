@@ -64,7 +64,7 @@ def test_an_archive_holds_what_the_contract_says(archive: Path) -> None:
     assert manifest["model"]["modelName"] == "tiny"
     assert manifest["model"]["modelVersion"] == "1"
     assert manifest["model"]["handler"] == "plant_classifier.py"
-    assert (config["batchSize"], config["responseTimeout"], config["startupTimeout"]) == (1, 30, 120)
+    assert (config["batchSize"], config["responseTimeout"], config["startupTimeout"]) == (1, 12, 120)
     assert not {"minWorkers", "maxWorkers"} & set(config)
     assert (card["architecture"], card["input"]["height"]) == ("squeezenet1_1", 64)
 
