@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -64,6 +65,7 @@ def test_repair_never_removes_a_folder_that_is_not_ours(tmp_path: Path) -> None:
 def test_repair_ends_a_child_that_survived_but_no_process_that_has_its_number_by_now(tmp_path: Path) -> None:
     sleeper = [sys.executable, "-c", "import time; time.sleep(99)"]
     survivor, stranger = subprocess.Popen(sleeper), subprocess.Popen(sleeper, start_new_session=True)
+    threading.Thread(target=survivor.wait, daemon=True).start()  # a child of ours stays a zombie until it is waited for
     try:
         children = {"a": (survivor.pid, created_at(survivor.pid)), "b": (stranger.pid, 1.0)}
         write_run(tmp_path, Run(front=1, children=children))
