@@ -1,5 +1,7 @@
 """The whole task without a pointer: choose a photo, hear the answer, add a note, find the record, go on."""
 
+from pathlib import Path
+
 from playwright.sync_api import Browser, Page
 
 from tests.browser.chromium import Visit, visit
@@ -8,14 +10,15 @@ from tests.proofs.rooms_lines.states import Scene
 TABS = 60
 
 
-def by_keyboard_alone(browser: Browser, scene: Scene) -> tuple[bool, str]:
-    """Whether it worked, and what did not."""
+def by_keyboard_alone(browser: Browser, scene: Scene, fault: Path) -> tuple[bool, str]:
+    """Whether it worked, and what did not; then `fault` shows the page."""
     with visit(browser, scene.port, width=1280) as here:
         here.open()
         try:
             _walk(here, scene)
         except Exception as error:
-            return False, f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
+            here.page.screenshot(path=fault)
+            return False, f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
     return True, "yes"
 
 

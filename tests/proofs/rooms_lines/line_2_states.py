@@ -104,7 +104,12 @@ def run(context: Context) -> list[Figure]:
         look = Look(context, browser, Scene(place.stack.port, context.root, {}))
         figures = [*_strict(place), _first_view(browser, place.stack.port)]
         _stages(place, look)
-        figures.append(is_true("the whole task by keyboard alone", *by_keyboard_alone(browser, look.scene)))
+        figures.append(
+            is_true(
+                "the whole task by keyboard alone",
+                *by_keyboard_alone(browser, look.scene, shots() / "keyboard-short.png"),
+            )
+        )
         _stages_that_end_it(place, look)
     say = context.say
     return [
@@ -128,6 +133,8 @@ def _stages(place: Arena, look: Look) -> None:
     place.proxy.refuse()
     look.at(states.DATABASE_AWAY)
     place.proxy.forward()
+    if place.writes_again(place.stack.port) is None:
+        raise RuntimeError("Nothing was written to PostgreSQL again.")
     place.settle()
 
 
