@@ -55,7 +55,7 @@ def test_status_says_that_it_is_ready(here: Visit) -> None:
 def test_the_api_pages_ask_nobody_else(service: Service, browser: Browser, page: str) -> None:
     with visit(browser, service.stack.port) as here:
         here.page.goto(f"{here.home}/{page}")
-        here.page.get_by_text("Name what is on a photo").first.wait_for()
+        here.page.get_by_text("Name what is on a photo").filter(visible=True).first.wait_for()
         assert (here.complaints, here.foreign) == ([], [])
 
 
