@@ -14,7 +14,7 @@ help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: ## Install what is missing into .venv and ui/vendor (TORCH=cpu: the light torch build)
-	@$(PYTHON) setup_environment.py $(if $(TORCH),--torch $(TORCH))
+	@$(PYTHON) setup_environment.py $(if $(TORCH),--torch $(TORCH)) $(if $(filter file,$(origin PYTHON)),--fastest)
 
 run: setup ## Start everything on this machine and print a prediction (Ctrl-C stops it)
 	@exec $(PY) -m standalone run

@@ -64,6 +64,20 @@ ICONS = (
     "image-off", "image-plus", "leaf", "locate-fixed", "refresh-cw", "search", "trash-2", "triangle-alert",
 )  # fmt: skip
 ICON_FILE = "icons.svg"
+# Python is built with or without its own optimisation, and no build says which: a speed of this much more says it.
+FASTER = 1.25
+SPEED_TEST = """
+import asyncio, ctypes, lzma, sqlite3, ssl, sys, time  # what a Python may lack that was built from source, or cut down
+def work():
+    counts = {}
+    for number in range(20000):
+        counts[str(number % 100)] = counts.get(str(number % 100), 0) + 1
+def seconds():
+    begun = time.process_time()
+    work()
+    return time.process_time() - begun
+print(*sys.version_info[:2], min(seconds() for _ in range(7)))
+"""
 NEEDED_GB = {"registry": 12, "cpu": 5}
 # Compiling these would take longer than all the rest, and no server imports them. Python compiles them when needed.
 NOT_COMPILED = (
@@ -79,15 +93,16 @@ class SetupFailed(Exception):
 def main() -> int:
     arguments = argparse.ArgumentParser(description="Install what is missing into .venv and ui/vendor.")
     arguments.add_argument("--torch", choices=("registry", "cpu"), help="the build of torch; the last choice if absent")
-    asked = arguments.parse_args().torch
+    arguments.add_argument("--fastest", action="store_true", help="take the fastest build of this Python on PATH")
+    given = arguments.parse_args()
     try:
         check_python()
         os.chdir(ROOT)
-        choice = asked or last_choice()
+        choice = given.torch or last_choice()
         if not is_current(choice):
             with only_one_setup():
                 if not is_current(choice):
-                    install(choice)
+                    install(choice, fastest=given.fastest)
     except SetupFailed as problem:
         print(f"setup: {problem}", file=sys.stderr)
         return 1
@@ -150,14 +165,14 @@ def try_lock(descriptor: int) -> bool:
     return True
 
 
-def install(choice: str) -> None:
+def install(choice: str, *, fastest: bool) -> None:
     started = time.monotonic()
     STAMP.unlink(missing_ok=True)
     check_disk(choice)
     uv = step("1/5", "installer (uv)", find_uv)
     anew = UNFINISHED.exists()
     UNFINISHED.touch()
-    step("2/5", "Python environment", lambda: make_venv(uv, anew))
+    step("2/5", "Python environment", lambda: make_venv(uv, anew, fastest=fastest))
     step("3/5", f"Python packages, {choice} torch (minutes the first time)", lambda: sync(uv, choice))
     step("4/5", "byte code, for quick starts", compile_packages)
     step("5/5", "files of the web pages", lambda: vendor(uv))
@@ -231,10 +246,35 @@ def answers(command: list[str]) -> bool:
     return subprocess.run(command, capture_output=True, timeout=300, check=False).returncode == 0
 
 
-def make_venv(uv: str, anew: bool) -> None:
+def make_venv(uv: str, anew: bool, *, fastest: bool) -> None:
     if anew or not is_sound():
+        python = fastest_python() if fastest else sys.executable
         clear = ["--clear"] if VENV.exists() else []
-        run([uv, "venv", "--quiet", "--no-python-downloads", *clear, "--python", sys.executable, str(VENV)], minutes=5)
+        run([uv, "venv", "--quiet", "--no-python-downloads", *clear, "--python", python, str(VENV)], minutes=5)
+
+
+def fastest_python() -> str:
+    """This Python, or one of the same version on PATH that is clearly faster, since it was built with optimisation."""
+    minor = f"{sys.version_info.major}.{sys.version_info.minor}"
+    folders = dict.fromkeys(os.environ.get("PATH", "").split(os.pathsep))
+    others = {os.path.realpath(path) for folder in folders if (path := shutil.which(f"python{minor}", path=folder))}
+    seconds = {python: speed_test(python) for python in others | {os.path.realpath(sys.executable)}}
+    own = seconds[os.path.realpath(sys.executable)]
+    best = min(seconds, key=lambda python: seconds[python])
+    if own <= FASTER * seconds[best]:
+        return sys.executable
+    print(f"      taking {best}: {own / seconds[best]:.1f} times as fast as {sys.executable}", flush=True)
+    return best
+
+
+def speed_test(python: str) -> float:
+    """Seconds; infinite where the test cannot run, as in a Python without its libraries."""
+    try:
+        done = subprocess.run([python, "-I", "-c", SPEED_TEST], capture_output=True, text=True, timeout=60, check=False)
+        major, minor, seconds = done.stdout.split()
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return float("inf")
+    return float(seconds) if (int(major), int(minor)) == sys.version_info[:2] else float("inf")
 
 
 def is_sound() -> bool:

@@ -16,6 +16,7 @@ from control_plane.database import Database, UnsafeDatabase, within
 from control_plane.dependencies import Parts
 from control_plane.dispatch import Dispatcher
 from control_plane.errors import DatabaseUnavailable
+from control_plane.exchange import Exchange
 from control_plane.lifecycle import ModelKeeper
 from control_plane.metrics import Metrics
 from control_plane.pictures import Pictures
@@ -105,9 +106,14 @@ async def _open(
         log.warning("starting without the database; the spool keeps the records", extra={"cause": database.reason})
     await database.open()
     stack.push_async_callback(database.close)
+    exchange = Exchange(settings.exchange_dir)
+    exchange.open()
     torchserves = [
         TorchServe(
-            inference_url=inference, management_url=management, max_answer_seconds=settings.worker_timeout_seconds
+            inference_url=inference,
+            management_url=management,
+            max_answer_seconds=settings.worker_timeout_seconds,
+            exchange=exchange,
         )
         for inference, management in zip(settings.torchserve_inference, settings.torchserve_management, strict=True)
     ]

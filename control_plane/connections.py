@@ -13,6 +13,7 @@ from typing import Any
 
 import uuid_utils.compat as uuid
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from control_plane.errors import InvalidRequest, RequestTimeout, ServingError
@@ -21,6 +22,8 @@ from control_plane.metrics import Metrics
 from control_plane.problems import problem
 
 log = logging.getLogger(__name__)
+
+GATHERED_BYTES = 2**20  # of a body, before the service is woken for them: a photo comes in dozens of pieces
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ class Connection(HttpToolsProtocol):
         self._since = 0.0  # when the client began to owe it
         self._header_bytes = 0
         self._body_bytes = 0
+        self._pieces: list[bytes] = []
+        self._gathered = 0
         windows = math.ceil(self.patience.window_seconds / self.patience.look_seconds)
         self._seen: deque[int] = deque(maxlen=windows + 1)  # body bytes at each look
         self._unsent = (0, 0.0)  # bytes the client has not taken, and since when just as many
@@ -109,15 +114,32 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
         self._owes, self._since = _Owes.BODY, self.loop.time()
         self._body_bytes = 0
+        self._pieces, self._gathered = [], 0
         self._seen.clear()
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
-        super().on_body(body)
+        self._gathered += len(body)
+        self._pieces.append(body)
+        if self._gathered >= GATHERED_BYTES:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Wake the service for what has been gathered."""
+        gathered = b"".join(self._pieces)
+        self._pieces, self._gathered = [], 0
+        if self.cycle.response_complete:
+            return
+        self.cycle.body = self.cycle.body + gathered if self.cycle.body else gathered  # type: ignore[assignment]
+        if len(self.cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        self.cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         if self._owes is _Owes.HEADERS:
             return
+        if self._pieces:
+            self._hand_over()
         super().on_message_complete()
         self._owes = _Owes.NOTHING
         if not self.pipeline:

@@ -39,6 +39,12 @@ class Settings(BaseSettings):
         ("http://127.0.0.1:8081",), min_length=1, description="Its management API; as many, in the same order."
     )
 
+    exchange_dir: Path | None = Field(
+        None,
+        description="Folder in memory that TorchServe's workers see too: photos are handed over there. "
+        "Not set: they travel in the call.",
+    )
+
     max_image_bytes: int = Field(32 * 2**20, ge=1024, description="Largest accepted picture, in bytes.")
     max_pixels: int = Field(64_000_000, ge=1, description="Largest accepted picture, in pixels (width × height).")
     queue_size: int = Field(64, ge=1, description="Requests that may wait for a worker; more are answered 429.")

@@ -21,6 +21,7 @@ from control_plane.errors import (
     ProcessingError,
     ServingError,
 )
+from control_plane.exchange import Exchange
 from handlers import frame
 
 DESCRIBE_SECONDS = 3.0  # a frozen TorchServe must be known within five seconds
@@ -30,6 +31,10 @@ OCTETS = "application/octet-stream"  # TorchServe answers 500 to its own default
 
 class TorchServeUnreachable(Exception):
     """The management API does not answer."""
+
+
+class _NotInExchange(Exception):
+    """A worker did not find a picture's file."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +65,13 @@ class Worker:
 
 
 class TorchServe:
-    def __init__(self, *, inference_url: str, management_url: str, max_answer_seconds: float) -> None:
+    def __init__(
+        self, *, inference_url: str, management_url: str, max_answer_seconds: float, exchange: Exchange
+    ) -> None:
         self._inference = inference_url.rstrip("/")
         self._management = management_url.rstrip("/")
         self._max_answer_seconds = max_answer_seconds
+        self._exchange = exchange
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
@@ -91,6 +99,14 @@ class TorchServe:
         url = f"{self._inference}/predictions/{model}/{version}"
         now = monotonic()
         parts = [frame.Part({**item.asked, "seconds_left": item.deadline - now}, item.picture) for item in items]
+        try:
+            with self._exchange.lend(parts) as lent:
+                return await self._ask(url, lent)
+        except _NotInExchange:
+            self._exchange.is_not_shared()
+            return await self._ask(url, parts)
+
+    async def _ask(self, url: str, parts: Sequence[frame.Part]) -> list[Inference | ServingError]:
         body = frame.pack(parts)
         try:
             try:
@@ -102,7 +118,7 @@ class TorchServe:
             raise ModelNotLoaded("TorchServe cannot be reached or does not answer.") from error
         if status != 200:
             raise _refusal(status, answer)
-        return _outcomes(answer, len(items))
+        return _outcomes(answer, len(parts))
 
     async def _post(self, url: str, body: bytes) -> tuple[int, bytes]:
         timeout = aiohttp.ClientTimeout(total=self._max_answer_seconds, sock_connect=2)
@@ -189,6 +205,8 @@ def _refusal(status: int, body: bytes) -> ServingError:
     code, message = (answer.get("code"), str(answer.get("message", ""))) if isinstance(answer, dict) else (None, "")
     if isinstance(code, str) and code in PICTURE_ERRORS:
         return PICTURE_ERRORS[code](message or None)
+    if code == "not_in_exchange":
+        raise _NotInExchange
     if code == DeadlineExceeded.code:
         return DeadlineExceeded()
     if status == 413:

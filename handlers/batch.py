@@ -1,8 +1,11 @@
 """One picture on its way through the handler, and the way in and out of TorchServe's rows."""
 
 import json
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -21,7 +24,10 @@ STATUSES = {
     "too_many_pixels": (413, "Content Too Large"),
     "unsupported_media_type": (415, "Unsupported Media Type"),
     "deadline_exceeded": (504, "Gateway Timeout"),
+    "not_in_exchange": (503, "Service Unavailable"),
 }
+EXCHANGE = "WEEDWATCH_EXCHANGE_DIR"
+"""The variable that names the folder in which the control plane hands over large pictures."""
 _IDS = ("request_id", "correlation_id", "traceparent")
 
 
@@ -65,7 +71,10 @@ def read_row(row: Mapping[str, Any], headers: Mapping[str, Any], torchserve_id: 
     if frame.HEADER.lower() in named:
         value = row.get("body", b"")
         parts = frame.unpack(value if isinstance(value, bytes | bytearray) else b"")
-        return [_picture(part.body, part.header) for part in parts], True
+        return [
+            _handed_over(part.header) if frame.FILE in part.header else _picture(part.body, part.header)
+            for part in parts
+        ], True
     asked = {name: named.get(f"x-{name.replace('_', '-')}", "") for name in ("request_id", "correlation_id", "top_k")}
     asked["request_id"] = asked["request_id"] or torchserve_id
     return [_picture(_body(row), {**asked, "traceparent": named.get("traceparent", "")})], False
@@ -87,6 +96,19 @@ def _picture(data: bytes, asked: Mapping[str, Any]) -> Picture:
     return Picture(
         data, ids, _top_k(str(asked.get("top_k", ""))), monotonic() + float(asked.get("seconds_left", "inf"))
     )
+
+
+def _handed_over(asked: Mapping[str, Any]) -> Picture:
+    """A picture by the name of its file; the control plane removes it, not we."""
+    folder, name = os.environ.get(EXCHANGE), str(asked[frame.FILE])
+    try:
+        if not folder or not re.fullmatch("[0-9a-f]{32}", name):
+            raise FileNotFoundError(name)
+        return _picture((Path(folder) / name).read_bytes(), asked)
+    except OSError as error:
+        picture = _picture(b"", asked)
+        picture.refusal = ("not_in_exchange", f"{type(error).__name__}: {error}")
+        return picture
 
 
 def _top_k(text: str) -> int:

@@ -12,6 +12,8 @@ from typing import Any
 
 HEADER = "X-Frame"
 """The HTTP header that tells a frame from a picture."""
+FILE = "file"
+"""In a picture's header: the name of a file in the exchange folder that holds it; its body is empty then."""
 MAX_PARTS = 256
 _U32 = struct.Struct("!I")
 _LENGTHS = struct.Struct("!II")

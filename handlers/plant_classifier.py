@@ -77,7 +77,9 @@ class PlantClassifier:
 
     def _preprocess(self, picture: Picture) -> None:
         started = perf_counter()
-        if monotonic() > picture.deadline:
+        if picture.refusal:
+            pass  # it was not even there
+        elif monotonic() > picture.deadline:
             picture.refusal = ("deadline_exceeded", "The deadline passed before the picture's turn came.")
         else:
             try:

@@ -82,7 +82,21 @@ def private_name() -> Path:
     return Path(folder) / f"{PREFIX}{secrets.token_hex(4)}"
 
 
+def exchange_folder(private: str) -> Path:
+    """Where the control plane hands photos to TorchServe's workers: in memory, where the system has such a place."""
+    memory = Path("/dev/shm")  # noqa: S108 - ours is made with mode 0700
+    home = memory if os.access(memory, os.W_OK) else Path(private)
+    return home / f"{Path(private).name}-exchange"
+
+
+def make_private(private: str) -> None:
+    Path(private).mkdir(mode=0o700)
+    exchange_folder(private).mkdir(mode=0o700)
+
+
 def remove_private(private: str) -> None:
-    path = Path(private)
-    if private and path.name.startswith(PREFIX) and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
+    if not private:
+        return
+    for path in (exchange_folder(private), Path(private)):
+        if path.name.startswith(PREFIX) and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import fields
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import fields, replace
 from pathlib import Path
 
 from standalone import control_plane, postgres
@@ -12,6 +12,7 @@ from standalone.child import Child
 from standalone.errors import CannotRun
 from standalone.family import Family
 from standalone.java import find_java
+from standalone.leftovers import exchange_folder
 from standalone.ports import free_ports
 from standalone.progress import Progress
 from standalone.readiness import first_prediction, wait_until_serving
@@ -34,13 +35,14 @@ async def start(family: Family, progress: Progress) -> Facts:
     postgres_port, *rest = free_ports(1 + len(fields(TorchServePorts)))
     ports = TorchServePorts(*rest)
     run.ports = {"postgres": postgres_port, **vars(ports)}
+    exchange = {"WEEDWATCH_EXCHANGE_DIR": str(exchange_folder(run.private))}
     serving = TorchServe(find_java(settings.environment), ports, settings.model_store, Path(run.private))
     try:
         async with asyncio.TaskGroup() as together:
-            together.create_task(start_torchserve(family, progress, serving))
+            together.create_task(start_torchserve(family, progress, serving, exchange))
             archive = together.create_task(build_archive(family, progress))
             database = together.create_task(start_postgres(family, progress, postgres_port))
-            together.create_task(start_control_plane(family, progress, archive, database, ports))
+            together.create_task(start_control_plane(family, progress, archive, database, ports, exchange))
     except BaseExceptionGroup as group:
         raise first_of(group) from None
     return await prove(family, progress)
@@ -53,9 +55,11 @@ def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return first_of(first) if isinstance(first, BaseExceptionGroup) else first
 
 
-async def start_torchserve(family: Family, progress: Progress, serving: TorchServe) -> None:
+async def start_torchserve(
+    family: Family, progress: Progress, serving: TorchServe, exchange: Mapping[str, str]
+) -> None:
     progress.begin(3, "TorchServe")
-    child = family.spawn(serving.program(family.settings.logs, family.settings.environment))
+    child = family.spawn(serving.program(family.settings.logs, {**family.settings.environment, **exchange}))
     await wait_ready(family, child, serving.is_ready, TORCHSERVE_SECONDS)
     progress.finish(3, "ready")
 
@@ -123,11 +127,13 @@ async def start_control_plane(
     archive: Awaitable[None],
     database: Awaitable[str],
     ports: TorchServePorts,
+    exchange: Mapping[str, str],
 ) -> None:
     url = await database
     await archive
     progress.begin(4, "control plane")
-    family.spawn(control_plane.program(family.settings, url, ports))
+    program = control_plane.program(family.settings, url, ports)
+    family.spawn(replace(program, environment={**program.environment, **exchange}))
 
 
 async def prove(family: Family, progress: Progress) -> Facts:

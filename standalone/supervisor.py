@@ -14,7 +14,7 @@ from standalone.errors import CannotRun
 from standalone.family import Family
 from standalone.front import STOP_SIGNALS
 from standalone.kernel import adopt_orphans
-from standalone.leftovers import remove_private
+from standalone.leftovers import make_private, remove_private
 from standalone.progress import Progress, say
 from standalone.runfile import Run, run_path
 from standalone.settings import Settings
@@ -34,7 +34,7 @@ def supervise(settings: Settings, run: Run, lifeline: int) -> int:
         lifeline: Reading end of a pipe; its other end is open as long as the front process lives.
     """
     adopt_orphans()
-    Path(run.private).mkdir(mode=0o700)
+    make_private(run.private)
     settings.logs.mkdir(exist_ok=True)
     return asyncio.run(Supervisor(settings, run).serve(lifeline))
 

@@ -13,7 +13,10 @@ from standalone.http import request
 from standalone.settings import ROOT
 
 # TorchServe and its workers get these variables of ours and no other: what they cannot read they cannot leak.
-PASSED_ON = ("PATH", "HOME", "USER", "LANG", "LC_", "TZ", "LD_", "CUDA_", "NVIDIA_", "ORT_", "WEEDWATCH_MAX_PIXELS")
+PASSED_ON = (
+    "PATH", "HOME", "USER", "LANG", "LC_", "TZ", "LD_", "CUDA_", "NVIDIA_", "ORT_", "MALLOC_",
+    "WEEDWATCH_MAX_PIXELS", "WEEDWATCH_EXCHANGE_DIR",
+)  # fmt: skip
 HEAP = ("-Xmx512m", "-XX:MaxDirectMemorySize=256m", "-XX:+ExitOnOutOfMemoryError")
 
 

@@ -26,7 +26,7 @@ def run(context: Context) -> list[Figure]:
     figures = [is_true("make test is green", status == 0, f"exit {status}; {_summary(output)}")]
     figures.append(for_the_record("make test, setup included", f"{seconds / 60:.1f} minutes"))
     figures.append(for_the_record("coverage, as make test prints it", _coverage(output)))
-    quick = [python, "-m", "pytest", "-q", "-n", "3", "--dist", "worksteal", "tests/unit", "--ignore-glob=*/torch/*"]
+    quick = [python, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", "tests/unit", "--ignore-glob=*/torch/*"]
     status, output, seconds = _run(quick, root, 300)
     figures.append(at_most("unit tests without torch", seconds, QUICK_SECONDS, "s"))
     figures.append(is_true("unit tests without torch are green", status == 0, f"exit {status}; {_summary(output)}"))

@@ -110,6 +110,23 @@ def test_a_frame_is_one_run_and_each_of_its_pictures_has_an_answer_of_its_own(
     assert lines[1]["correlation_id"] == "theirs"
 
 
+def test_a_picture_by_name_is_read_from_the_exchange_folder_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchange = tmp_path / "exchange"
+    exchange.mkdir()
+    monkeypatch.setenv("WEEDWATCH_EXCHANGE_DIR", str(exchange))
+    (exchange / ("a" * 32)).write_bytes(PICTURE)
+    (tmp_path / ("b" * 32)).write_bytes(PICTURE)
+    names = ("a" * 32, "b" * 32, "../" + "b" * 32, str(tmp_path / ("b" * 32)), "")
+    ctx = context({"x-frame": "1"})
+
+    (answer,) = handler(ctx).handle([{"body": frame.pack([frame.Part({"file": name}, b"") for name in names])}], ctx)
+
+    assert [part.header["status"] for part in frame.unpack(answer)] == [200, 503, 503, 503, 503]
+    assert json.loads(frame.unpack(answer)[1].body)["code"] == "not_in_exchange"
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"\0\0", b"\0\0\0\1", frame.pack([frame.Part({}, PICTURE)])[:-1], b"\xff" * 30, frame.pack([]) + b"x"]
 )

@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import os
 import sys
 import threading
 import time
@@ -171,3 +172,34 @@ def test_a_setup_that_finds_all_in_place_says_and_does_nothing(
 
     assert setup.main() == 0
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_fastest_build_of_the_same_python_is_taken(
+    setup: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    own = os.path.realpath(sys.executable)
+    folders = [tmp_path / each for each in ("fast", "slow", "broken")]
+    for folder in folders:
+        folder.mkdir()
+        (folder / name).write_text("#!/bin/sh\n")
+        (folder / name).chmod(0o755)
+    fast, slow, broken = (str((folder / name).resolve()) for folder in folders)
+    monkeypatch.setenv("PATH", os.pathsep.join(map(str, folders)))
+    seconds = {own: 1.0, fast: 0.5, slow: 2.0, broken: setup.speed_test(broken)}
+    monkeypatch.setattr(setup, "speed_test", lambda python: seconds[python])
+
+    assert setup.fastest_python() == fast
+    assert "2.0 times as fast" in capsys.readouterr().out
+    seconds[fast] = 0.9
+    assert setup.fastest_python() == sys.executable
+
+
+def test_a_python_is_timed_only_when_it_is_of_the_same_version_and_whole(setup: ModuleType, tmp_path: Path) -> None:
+    other = tmp_path / "python"
+    other.write_text("#!/bin/sh\necho 2 7 0.001\n")
+    other.chmod(0o755)
+
+    assert 0 < setup.speed_test(sys.executable) < 60
+    assert setup.speed_test(str(other)) == float("inf")
+    assert setup.speed_test(str(tmp_path / "none")) == float("inf")

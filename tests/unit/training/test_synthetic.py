@@ -35,7 +35,7 @@ def test_index_and_seed_change_the_picture() -> None:
 
 
 def test_sizes_lie_between_320_and_1280_pixels() -> None:
-    longest = [max(draw("Parthenium hysterophorus", index, seed=5).size) for index in range(6)]
+    longest = [max(draw("Parthenium hysterophorus", index, seed=5).size) for index in range(3)]
     assert all(320 <= side <= 1280 for side in longest)
     assert len(set(longest)) > 1
 
@@ -52,7 +52,7 @@ def test_the_subject_of_another_picture_is_known_without_drawing_it() -> None:
 
 def test_a_stored_picture_is_upright_once_its_orientation_is_applied(tmp_path: Path) -> None:
     turned = 0
-    for index in range(8):
+    for index in (0, 7):
         path = tmp_path / f"{index}.jpg"
         write_picture(path, NOT_A_TARGET, index, seed=11)
         with Image.open(path) as stored:
@@ -66,10 +66,17 @@ def test_a_stored_picture_is_upright_once_its_orientation_is_applied(tmp_path: P
 
 
 def test_a_dataset_keeps_what_is_there_and_draws_what_is_missing(tmp_path: Path) -> None:
-    kept = tmp_path / "train" / "Lantana camara" / "00000.jpg"
-    kept.parent.mkdir(parents=True)
-    kept.write_bytes(b"kept")
+    missing = (LABELS[0], NOT_A_TARGET)
+    for label in LABELS:
+        kept = tmp_path / "train" / label / "00000.jpg"
+        kept.parent.mkdir(parents=True)
+        if label not in missing:
+            kept.write_bytes(b"kept")
+
     write_dataset(tmp_path, per_class=1, seed=1, split="train")
-    counts = {label: len(list((tmp_path / "train" / label).glob("*.jpg"))) for label in LABELS}
-    assert counts == {label: 2 if label == NOT_A_TARGET else 1 for label in LABELS}
-    assert kept.read_bytes() == b"kept"
+
+    found = {label: sorted((tmp_path / "train" / label).glob("*.jpg")) for label in LABELS}
+    assert {label: len(files) for label, files in found.items()} == {
+        label: 2 if label == NOT_A_TARGET else 1 for label in LABELS
+    }
+    assert {label for label, files in found.items() if files[0].read_bytes() != b"kept"} == set(missing)
