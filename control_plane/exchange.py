@@ -36,7 +36,7 @@ class Exchange:
 
     @contextmanager
     def lend(self, parts: Sequence[frame.Part]) -> Iterator[Sequence[frame.Part]]:
-        """The parts, large ones by name; their files are there inside of this. Written to memory: no wait for a disk."""
+        """The parts, large ones by name: files in memory, there inside of this. No disk is waited for."""
         if self._folder is None or all(len(part.body) < LEAST_BYTES for part in parts):
             yield parts
             return

@@ -24,7 +24,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(shared: Path) -> Iterator[torchserve.TorchServe]:
-    with tempfile.TemporaryDirectory(prefix="ww-", dir="/tmp") as folder:  # noqa: S108 - short: sockets live below it
+    with tempfile.TemporaryDirectory(prefix="ww-", dir="/tmp") as folder:
         running = torchserve.start(Path(folder), WEEDWATCH_EXCHANGE_DIR=str(shared))
         try:
             running.register(build_tiny_archive("tiny", running.store))

@@ -10,17 +10,22 @@ from standalone.ports import free_ports
 
 @asynccontextmanager
 async def server(answer: bytes, *, closes: bool) -> AsyncIterator[int]:
+    served = asyncio.Event()
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(answer)
         await writer.drain()
         if not closes:
-            await asyncio.sleep(30)
+            await reader.read()  # until the client leaves
         writer.close()
+        await writer.wait_closed()
+        served.set()
 
     listening = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
         yield listening.sockets[0].getsockname()[1]
+        await served.wait()
     finally:
         listening.close()
 
