@@ -26,6 +26,7 @@ CONTROL_PLANE = (
     ("dispatch",),
     ("series",),
     ("torchserve",),
+    ("exchange",),
     ("archives",),
     ("pictures",),
     ("idempotency",),
