@@ -12,12 +12,13 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from control_plane import archives, credentials, pages, problems
+from control_plane.changes import Changes
 from control_plane.database import Database, UnsafeDatabase, within
 from control_plane.dependencies import Parts
 from control_plane.dispatch import Dispatcher
 from control_plane.errors import DatabaseUnavailable
 from control_plane.exchange import Exchange
-from control_plane.lifecycle import ModelKeeper
+from control_plane.lifecycle import Fleet
 from control_plane.metrics import Metrics
 from control_plane.pictures import Pictures
 from control_plane.prediction import Predictor
@@ -27,7 +28,7 @@ from control_plane.refusal import RefusalAtTheDoor
 from control_plane.replays import Replays
 from control_plane.replicas import Share
 from control_plane.requests import RequestContext
-from control_plane.routes import health, history, info, predict, status
+from control_plane.routes import health, history, info, models, predict, status
 from control_plane.schemas import Problem
 from control_plane.series import Series
 from control_plane.settings import Settings
@@ -65,7 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
         responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
     )
     app.state.metrics = metrics
-    for router in (predict.router, history.router, health.router, info.router, status.router):
+    for router in (predict.router, history.router, models.router, health.router, info.router, status.router):
         app.include_router(router)
     problems.add_handlers(app, metrics)
     pages.add(app)
@@ -120,33 +121,35 @@ async def _open(
     for each in torchserves:
         await each.open()
         stack.push_async_callback(each.close)
-    dispatcher = Dispatcher(
-        queue_size=settings.queue_size,
-        queue_cost=settings.queue_pixels,
+    share = Share(database, settings.replica)
+    fleet = Fleet(
+        torchserves=torchserves,
+        store=settings.model_store,
+        cache=settings.state_dir / "rollouts.json",
+        model=settings.model,
+        workers=settings.wanted_workers,
+        lane=partial(
+            Dispatcher,
+            queue_size=settings.queue_size,
+            queue_cost=settings.queue_pixels,
+            metrics=metrics,
+            torchserves=len(torchserves),
+        ),
+        share=share,
         metrics=metrics,
-        torchserves=len(torchserves),
     )
-    share = Share(database, settings.replica, len(torchserves), dispatcher.set_capacity)
-    keepers = [
-        ModelKeeper(each, partial(share.set_ready, number), archive, workers=settings.wanted_workers)
-        for number, each in enumerate(torchserves)
-    ]
+    share.report = fleet.facts
+    changes = Changes(database, fleet, share, archive, settings.handler_log)
+    await changes.open()
     pictures = Pictures(settings.pictures_dir)
     spool = Spool(settings.spool_dir, settings.replica, max_bytes=settings.spool_max_bytes, metrics=metrics)
     spool.open()
     stack.callback(spool.close)
     recorder = Recorder(database, spool, metrics)
-    predictor = Predictor(
-        archive=archive,
-        torchserves=torchserves,
-        dispatcher=dispatcher,
-        recorder=recorder,
-        pictures=pictures,
-        metrics=metrics,
-    )
+    predictor = Predictor(fleet=fleet, recorder=recorder, pictures=pictures, metrics=metrics)
     readiness = Readiness(
         predictor=predictor,
-        keepers=keepers,
+        fleet=fleet,
         database=database,
         recorder=recorder,
         metrics=metrics,
@@ -157,7 +160,8 @@ async def _open(
         recorder.run(),
         recorder.replay(),
         share.run(),
-        *(keeper.run() for keeper in keepers),
+        changes.run(),
+        fleet.run(),
         readiness.run(),
         series.run(),
     ):
@@ -165,10 +169,9 @@ async def _open(
     return Parts(
         settings=settings,
         metrics=metrics,
-        archive=archive,
         database=database,
-        dispatcher=dispatcher,
-        keepers=tuple(keepers),
+        fleet=fleet,
+        changes=changes,
         pictures=pictures,
         predictor=predictor,
         readiness=readiness,

@@ -1,5 +1,6 @@
 """What a model archive says of itself. Reads the .mar as data: nothing in it is imported or run."""
 
+import hashlib
 import json
 import zipfile
 from dataclasses import dataclass
@@ -42,6 +43,31 @@ def newest(model_store: Path, model: str) -> Archive:
     if not archives:
         raise NoArchive(f"There is no archive of the model '{model}' in {model_store}. Build one with: make archive")
     _, version, file = max(archives, key=lambda each: _sortable(each[1]))
+    return _readable(file, model, version)
+
+
+def find(model_store: Path, model: str, version: str) -> Archive:
+    """The archive of one version.
+
+    Raises:
+        NoArchive: There is none, or it cannot be read.
+    """
+    for file in sorted(model_store.glob("*.mar")):
+        if (found := _identity(file)) and found[:2] == (model, version):
+            return _readable(file, model, version)
+    raise NoArchive(
+        f"There is no archive of '{model}' version '{version}' in {model_store}. "
+        f"Build it with: make archive MODEL={model} VERSION={version}"
+    )
+
+
+def digest(file: Path) -> bytes:
+    """SHA-256 of its bytes."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").digest()
+
+
+def _readable(file: Path, model: str, version: str) -> Archive:
     try:
         return _read(file, model, version)
     except (KeyError, ValueError, TypeError, OSError, zipfile.BadZipFile) as error:

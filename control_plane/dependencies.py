@@ -11,11 +11,11 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from control_plane import credentials
-from control_plane.archives import Archive
+from control_plane.changes import Changes
 from control_plane.database import Database
 from control_plane.dispatch import Dispatcher
 from control_plane.errors import Unauthorized
-from control_plane.lifecycle import ModelKeeper
+from control_plane.lifecycle import Fleet
 from control_plane.metrics import Metrics
 from control_plane.pictures import Pictures
 from control_plane.prediction import Predictor
@@ -31,16 +31,20 @@ class Parts:
 
     settings: Settings
     metrics: Metrics
-    archive: Archive
     database: Database
-    dispatcher: Dispatcher
-    keepers: tuple[ModelKeeper, ...]
+    fleet: Fleet
+    changes: Changes
     pictures: Pictures
     predictor: Predictor
     readiness: Readiness
     replays: Replays
     series: Series
     admin_token: str
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """Of what answers when nothing else is asked for."""
+        return self.fleet.stable.lane
 
 
 async def _parts(request: Request) -> Parts:

@@ -50,7 +50,7 @@ def cost_of(pixels: int) -> int:
 
 
 class Dispatcher:
-    """How many calls may be in each TorchServe at once is told by whoever watches them."""
+    """Of one version. How many calls may be in each TorchServe at once is told by whoever watches them."""
 
     def __init__(self, *, queue_size: int, queue_cost: int, metrics: Metrics, torchserves: int = 1) -> None:
         self._capacities = [0] * torchserves
@@ -75,6 +75,11 @@ class Dispatcher:
     @property
     def waiting(self) -> int:
         return sum(map(len, self._queues.values()))
+
+    @property
+    def busy(self) -> int:
+        """Calls under way."""
+        return sum(self._busy)
 
     @property
     def is_full(self) -> bool:
@@ -113,7 +118,7 @@ class Dispatcher:
             self._forget(priority, waiting)
 
     def _admit(self, cost: int, deadline: float) -> None:
-        idle = sum(self._busy) < self.capacity and not self.waiting
+        idle = self.busy < self.capacity and not self.waiting
         expected = (self._waiting_cost + cost) * self._seconds_per_cost / self.capacity
         if not idle and (self.is_full or monotonic() + expected > deadline):
             raise Overloaded(retry_after_seconds=self.retry_after_seconds())
@@ -123,7 +128,6 @@ class Dispatcher:
         if waiting in self._queues[priority]:
             self._queues[priority].remove(waiting)
             self._waiting_cost -= waiting.cost
-            self._metrics.queue_depth.set(self.waiting)
 
     def _start_calls(self) -> None:
         while (torchserve := self._freest()) is not None and (batch := self._next_batch()):
@@ -131,8 +135,6 @@ class Dispatcher:
             task = asyncio.create_task(self._call(torchserve, batch))
             self._calls.add(task)
             task.add_done_callback(self._calls.discard)
-        self._metrics.queue_depth.set(self.waiting)
-        self._metrics.in_flight.set(sum(self._busy))
 
     def _freest(self) -> int | None:
         """The TorchServe with the most free places; None when none has any."""

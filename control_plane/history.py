@@ -41,6 +41,7 @@ class Prediction:
     latitude: float | None
     longitude: float | None
     subject: str | None
+    role: str = "stable"
 
 
 @dataclass(frozen=True)
@@ -105,16 +106,17 @@ async def record_all(connection: Connection, rows: Sequence[Prediction], *, repl
         INSERT INTO predictions (
             request_id, correlation_id, created_at, model, version, verdict, label, common_name, confidence,
             predictions, processing_seconds, image_sha256, image_bytes, image_format, image_width,
-            image_height, consent, picture_sha256, latitude, longitude, subject)
+            image_height, consent, picture_sha256, latitude, longitude, subject, role)
         SELECT
             request_id, correlation_id, created_at, model, version, verdict, label, common_name, confidence,
             predictions, processing_seconds, decode(image_sha256, 'hex'), image_bytes, image_format, image_width,
-            image_height, consent, decode(picture_sha256, 'hex'), latitude, longitude, subject
+            image_height, consent, decode(picture_sha256, 'hex'), latitude, longitude, subject, role
         FROM jsonb_to_recordset(%(rows)s::jsonb) AS given (
             request_id uuid, correlation_id text, created_at timestamptz, model text, version text, verdict text,
             label text, common_name text, confidence float8, predictions jsonb, processing_seconds float8,
             image_sha256 text, image_bytes bigint, image_format text, image_width integer, image_height integer,
-            consent boolean, picture_sha256 text, latitude float8, longitude float8, subject text)
+            consent boolean, picture_sha256 text, latitude float8, longitude float8, subject text,
+            role text)
         WHERE NOT %(replayed)s OR NOT EXISTS (SELECT FROM deletions WHERE before > given.request_id)
         ON CONFLICT (request_id) DO NOTHING
         """,

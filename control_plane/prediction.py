@@ -1,22 +1,23 @@
 """One prediction: choose the version, dispatch, judge, record. Knows no HTTP."""
 
 import logging
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from time import monotonic
 from uuid import UUID
 
 from control_plane import history
-from control_plane.archives import Archive, Reference
-from control_plane.dispatch import Dispatcher, Priority
+from control_plane.archives import Reference
+from control_plane.dispatch import Priority
 from control_plane.domain import Label, judge
-from control_plane.errors import ClientLeft, ModelNotFound, ServingError
+from control_plane.errors import ClientLeft, ModelNotLoaded, ServingError
+from control_plane.lifecycle import Fleet, Served
 from control_plane.metrics import Metrics
 from control_plane.pictures import Pictures
 from control_plane.presence import Presence
 from control_plane.recording import Recorder
-from control_plane.torchserve import Inference, Item, TorchServe
+from control_plane.rollout import Role
+from control_plane.torchserve import Inference, Item
 from control_plane.uploads import Picture
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,8 @@ class Asked:
     latitude: float | None = None
     longitude: float | None = None
     subject: str | None = None
+    sticky: str | None = None
+    """Who has the same key has the same version; the request id when there is none."""
     presence: Presence = field(default_factory=Presence)
 
 
@@ -54,24 +57,12 @@ class Recorded:
 class Predictor:
     """`last_success` is the `monotonic()` time of the newest answer, whoever asked."""
 
-    def __init__(
-        self,
-        *,
-        archive: Archive,
-        torchserves: Sequence[TorchServe],
-        dispatcher: Dispatcher,
-        recorder: Recorder,
-        pictures: Pictures,
-        metrics: Metrics,
-    ) -> None:
-        self.archive = archive
+    def __init__(self, *, fleet: Fleet, recorder: Recorder, pictures: Pictures, metrics: Metrics) -> None:
         self.last_success = float("-inf")
-        self._torchserves = torchserves
-        self._dispatcher = dispatcher
+        self._fleet = fleet
         self._recorder = recorder
         self._pictures = pictures
         self._metrics = metrics
-        self._send = self._send_items  # one object: calls are batched by where they go
 
     async def predict(self, picture: Picture, asked: Asked, *, started: float) -> Recorded:
         """The recorded answer; it is kept durably when this returns. `started`: the request's last byte.
@@ -80,12 +71,20 @@ class Predictor:
             ServingError: One of the documented errors.
             ClientLeft: The client left before there was an answer.
         """
-        archive = self._choose(asked)
+        served, role = self._fleet.choose(asked.model, asked.version, asked.sticky or str(asked.request_id))
         outcome = "internal_error"
         try:
             async with asked.presence.waiting():  # what has an answer is recorded, whoever is there
-                inference = await self._infer(picture.data, picture.width * picture.height, asked)
-            row = await self._row(archive, picture, asked, inference, started)
+                try:
+                    inference = await self._infer(served, picture, asked)
+                except ModelNotLoaded:
+                    # The version may have been taken away meanwhile, or be a sick canary: once more, by stable.
+                    stable = self._fleet.stable_of(served.archive.model)
+                    if asked.version is not None or stable is served:
+                        raise
+                    served, role = stable, "stable"
+                    inference = await self._infer(served, picture, asked)
+            row = await self._row(served, role, picture, asked, inference, started)
             in_database = await self._recorder.record(row)
             outcome = row.verdict
         except ServingError as error:
@@ -95,63 +94,42 @@ class Predictor:
             outcome = "client_left"
             raise
         finally:
-            self._measure(archive, outcome, monotonic() - started)
-        self._metrics.confidence.labels(archive.model, archive.version).observe(row.confidence)
+            self._measure(served, role, outcome, monotonic() - started)
+        self._metrics.confidence.labels(*served.key).observe(row.confidence)
         self.last_success = monotonic()
         return Recorded(row, in_database)
 
-    async def probe(self, reference: Reference, *, request_id: UUID, deadline: float) -> Label:
+    async def probe(self, served: Served, reference: Reference, *, request_id: UUID, deadline: float) -> Label:
         """The best label of a reference picture by the same way, without a record."""
-        asked = Asked(request_id, datetime.now(UTC), deadline)
-        inference = await self._infer(reference.picture, 0, asked, Priority.PROBE)
-        self.last_success = monotonic()
+        item = Item(reference.picture, {"request_id": str(request_id), "top_k": LEAST_TOP_K}, deadline)
+        inference = await served.lane.run(item, served.send, pixels=0, deadline=deadline, priority=Priority.PROBE)
+        if served is self._fleet.stable:
+            self.last_success = monotonic()
         return inference.predictions[0]
 
-    def _choose(self, asked: Asked) -> Archive:
-        archive = self.archive
-        if asked.model not in (None, archive.model):
-            raise ModelNotFound(f"No model '{asked.model}' is served; GET /info lists what is.")
-        if asked.version not in (None, archive.version):
-            raise ModelNotFound(
-                f"No version '{asked.version}' of '{archive.model}' is served; GET /info lists what is."
-            )
-        return archive
-
-    async def _infer(
-        self, data: bytes, pixels: int, asked: Asked, priority: Priority = Priority.INTERACTIVE
-    ) -> Inference:
+    async def _infer(self, served: Served, picture: Picture, asked: Asked) -> Inference:
         ids = {
             "request_id": str(asked.request_id),
             "correlation_id": asked.correlation_id,
             "traceparent": asked.traceparent,
         }
         item = Item(
-            data,
-            {
-                **{name: value for name, value in ids.items() if value},
-                "top_k": max(asked.top_k, LEAST_TOP_K),
-            },
+            picture.data,
+            {**{name: value for name, value in ids.items() if value}, "top_k": max(asked.top_k, LEAST_TOP_K)},
             asked.deadline,
         )
-        inference = await self._dispatcher.run(
-            item, self._send, pixels=pixels, deadline=asked.deadline, priority=priority
+        inference = await served.lane.run(
+            item, served.send, pixels=picture.width * picture.height, deadline=asked.deadline
         )
-        if priority is not Priority.PROBE:
-            for stage in ("preprocess", "inference", "postprocess"):
-                if stage in inference.seconds:
-                    self._metrics.stage_seconds.labels(stage).observe(inference.seconds[stage])
+        for stage in ("preprocess", "inference", "postprocess"):
+            if stage in inference.seconds:
+                self._metrics.stage_seconds.labels(stage).observe(inference.seconds[stage])
         return inference
 
-    async def _send_items(self, torchserve: int, items: Sequence[Item]) -> Sequence[Inference | ServingError]:
-        began = monotonic()
-        outcomes = await self._torchserves[torchserve].infer(self.archive.model, self.archive.version, items)
-        self._metrics.stage_seconds.labels("torchserve").observe(monotonic() - began)
-        return outcomes
-
     async def _row(
-        self, archive: Archive, picture: Picture, asked: Asked, inference: Inference, started: float
+        self, served: Served, role: Role, picture: Picture, asked: Asked, inference: Inference, started: float
     ) -> history.Prediction:
-        best = inference.predictions[0]
+        archive, best = served.archive, inference.predictions[0]
         kept: bytes | None = None
         if asked.consent:
             began = monotonic()
@@ -179,10 +157,11 @@ class Predictor:
             latitude=asked.latitude,
             longitude=asked.longitude,
             subject=asked.subject,
+            role=role,
         )
 
-    def _measure(self, archive: Archive, outcome: str, seconds: float) -> None:
-        served = (archive.model, archive.version, "stable")
-        self._metrics.predictions.labels(*served, outcome).inc()
-        self._metrics.prediction_seconds.labels(*served).observe(seconds)
+    def _measure(self, served: Served, role: Role, outcome: str, seconds: float) -> None:
+        labels = (*served.key, role)
+        self._metrics.predictions.labels(*labels, outcome).inc()
+        self._metrics.prediction_seconds.labels(*labels).observe(seconds)
         self._metrics.milliseconds_public.observe(1000 * seconds)

@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from time import monotonic
 
@@ -12,7 +11,7 @@ import uuid_utils.compat as uuid
 from control_plane.archives import Reference
 from control_plane.database import Database, UnsafeDatabase
 from control_plane.errors import DatabaseUnavailable, ServingError
-from control_plane.lifecycle import ModelKeeper
+from control_plane.lifecycle import Fleet, Key, Proof, Served
 from control_plane.metrics import Metrics
 from control_plane.prediction import Predictor
 from control_plane.recording import Recorder
@@ -23,61 +22,45 @@ TOLERANCE = 0.02  # of a pinned confidence: other processors round otherwise, a 
 PROBE_DEADLINE_SECONDS = 5.0
 
 
-@dataclass
-class Proof:
-    """The newest result of each reference picture: None when it passed, else a sentence."""
-
-    results: dict[int, str | None] = field(default_factory=dict)
-
-    @property
-    def passed(self) -> int:
-        return sum(result is None for result in self.results.values())
-
-    @property
-    def failure(self) -> str | None:
-        return next((result for result in self.results.values() if result is not None), None)
-
-
 class Readiness:
     def __init__(
         self,
         *,
         predictor: Predictor,
-        keepers: Sequence[ModelKeeper],
+        fleet: Fleet,
         database: Database,
         recorder: Recorder,
         metrics: Metrics,
         probe_seconds: float,
     ) -> None:
-        self.proof = Proof()
         self.since = datetime.now(UTC)  # when it became ready, or ceased to be
         self._was_ready = False
         self._predictor = predictor
-        self._keepers = keepers
+        self._fleet = fleet
         self._database = database
         self._recorder = recorder
         self._metrics = metrics
         self._probe_seconds = probe_seconds
-        self._next = 0
+        self._next: dict[Key, int] = {}
         self._database_was_good: bool | None = None
 
     @property
-    def references(self) -> tuple[Reference, ...]:
-        return self._predictor.archive.references
+    def proof(self) -> Proof:
+        """Of what answers."""
+        return self._fleet.stable.proof
 
     @property
-    def _has_workers(self) -> bool:
-        return any(worker.ready for keeper in self._keepers for worker in keeper.workers)
+    def references(self) -> tuple[Reference, ...]:
+        return self._fleet.stable.archive.references
 
     def reasons(self) -> list[str]:
         """Why it cannot serve, in sentences; empty when it can."""
         reasons = []
+        stable = self._fleet.stable
         if not self._recorder.can_record:
             reasons.append("Neither PostgreSQL nor the spool can hold records at present.")
-        if not self._has_workers:
-            reasons.append(
-                next((k.reason for k in self._keepers if k.reason), None) or "No worker of the model is ready."
-            )
+        if not stable.ready:
+            reasons.append(stable.reason or "No worker of the model is ready.")
         elif self.proof.failure:
             reasons.append(self.proof.failure)
         elif self.proof.passed < len(self.references):
@@ -94,7 +77,7 @@ class Readiness:
         """Until cancelled: look at the model and the database side by side."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._repeat(self._check_database))
-            tasks.create_task(self._repeat(self._check_model))
+            tasks.create_task(self._repeat(self._check_models))
 
     async def _repeat(self, check: Callable[[], Awaitable[bool]]) -> None:
         while True:
@@ -104,7 +87,7 @@ class Readiness:
             except Exception:
                 log.exception("readiness check failed; it tries again")
             self._note(self.is_ready)
-            self._metrics.ready_workers.set(sum(each.ready for keeper in self._keepers for each in keeper.workers))
+            self._metrics.ready_workers.set(sum(each.ready for each in self._fleet.all()))
             await asyncio.sleep(self._probe_seconds if good else min(0.25, self._probe_seconds))
 
     def _note(self, ready: bool) -> None:
@@ -129,22 +112,25 @@ class Readiness:
         self._metrics.database_up.set(good)
         return good
 
-    async def _check_model(self) -> bool:
-        """One reference picture, in turn; all of them one after the other until the first round is through."""
-        if not self._has_workers:
-            self.proof = Proof()
-            return False
-        number = self._next % len(self.references)
-        self._next += 1
-        result = await self._ask(self.references[number])
-        self.proof.results[number] = result
-        return result is None and len(self.proof.results) == len(self.references)
+    async def _check_models(self) -> bool:
+        """One reference picture of each version, in turn; at once again until a first round is through."""
+        return all([await self._check(each) for each in self._fleet.all()])
 
-    async def _ask(self, reference: Reference) -> str | None:
+    async def _check(self, served: Served) -> bool:
+        if not served.ready:
+            return False
+        references, proof = served.archive.references, served.proof
+        number = self._next.get(served.key, 0) % len(references)
+        self._next[served.key] = number + 1
+        result = await self._ask(served, references[number])
+        proof.results[number] = result
+        return result is None and len(proof.results) == len(references)
+
+    async def _ask(self, served: Served, reference: Reference) -> str | None:
         before = self._predictor.last_success
         try:
             best = await self._predictor.probe(
-                reference, request_id=uuid.uuid7(), deadline=monotonic() + PROBE_DEADLINE_SECONDS
+                served, reference, request_id=uuid.uuid7(), deadline=monotonic() + PROBE_DEADLINE_SECONDS
             )
         except ServingError as error:
             self._metrics.probes.labels("error").inc()

@@ -1,9 +1,13 @@
-"""How many control planes live, and so how many of the READY workers are this one's."""
+"""How many control planes live, so how many of the READY workers are this one's; and what each says of itself."""
 
 import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+from psycopg.types.json import Jsonb
 
 from control_plane.database import Connection, Database, within
 from control_plane.errors import DatabaseUnavailable
@@ -12,61 +16,90 @@ log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 2.0
 DEAD_SECONDS = 10.0
+LEASE_SECONDS = 10.0
+Facts = dict[str, Any]
 
 
 class Share:
     """At most max(1, READY ÷ replicas) calls in each TorchServe; while the database is away the last share holds."""
 
-    def __init__(
-        self, database: Database, name: str, torchserves: int, set_capacity: Callable[[int, int], None]
-    ) -> None:
+    def __init__(self, database: Database, name: str) -> None:
         self.replicas = 1
+        self.report: Callable[[], Facts] = dict  # what this replica says of itself
         self._database = database
         self._name = name
-        self._ready = [0] * torchserves
-        self._set_capacity = set_capacity
+        self._leads_until = 0.0
 
-    def set_ready(self, torchserve: int, workers: int) -> None:
-        self._ready[torchserve] = workers
-        self._set_capacity(torchserve, max(1, workers // self.replicas) if workers else 0)
+    def of(self, workers: int) -> int:
+        """Calls that may be under way at once where so many workers are ready."""
+        return max(1, workers // self.replicas) if workers else 0
+
+    async def others_facts(self) -> list[Facts]:
+        """What the other living replicas said last.
+
+        Raises:
+            DatabaseUnavailable: Nobody knows.
+        """
+        return await within(self._database.timeout_seconds, self._others())
+
+    async def lead(self) -> bool:
+        """Become or stay the leader; False when another one is."""
+        asked = monotonic()
+        if await within(self._database.timeout_seconds, self._lead()):
+            self._leads_until = asked + LEASE_SECONDS
+        return self.leads
+
+    @property
+    def leads(self) -> bool:
+        """Never longer than the database says, also after this process was frozen."""
+        return monotonic() < self._leads_until
 
     async def run(self) -> None:
         """Until cancelled; then the others need not wait for this one's time to run out."""
         try:
             while True:
                 with contextlib.suppress(DatabaseUnavailable):
-                    self._share_among(await within(self._database.timeout_seconds, self._beat()))
+                    await self.beat()
                 await asyncio.sleep(BEAT_SECONDS)
         finally:
             with contextlib.suppress(DatabaseUnavailable):
                 await within(self._database.timeout_seconds, self._leave())
 
-    def _share_among(self, replicas: int) -> None:
+    async def beat(self) -> None:
+        """Say that this replica lives, and look who else does."""
+        replicas = await within(self._database.timeout_seconds, self._beat())
         if replicas != self.replicas:
             log.info("replicas", extra={"replicas": replicas})
             self.replicas = replicas
-            for torchserve, workers in enumerate(self._ready):
-                self.set_ready(torchserve, workers)
 
     async def _beat(self) -> int:
         if not self._database.ready:
             raise DatabaseUnavailable
         async with self._database.connection() as connection:
-            await beat(connection, self._name)
+            await beat(connection, self._name, self.report())
             return await living(connection, DEAD_SECONDS)
+
+    async def _others(self) -> list[Facts]:
+        async with self._database.connection() as connection:
+            return await others(connection, self._name, DEAD_SECONDS)
+
+    async def _lead(self) -> bool:
+        async with self._database.connection() as connection:
+            return await lead(connection, self._name, LEASE_SECONDS)
 
     async def _leave(self) -> None:
         async with self._database.connection() as connection:
             await leave(connection, self._name)
+            await stop_leading(connection, self._name)
 
 
-async def beat(connection: Connection, name: str) -> None:
+async def beat(connection: Connection, name: str, facts: Facts) -> None:
     await connection.execute(
         """
-        INSERT INTO replicas (name, seen_at) VALUES (%(name)s, now())
-        ON CONFLICT (name) DO UPDATE SET seen_at = now()
+        INSERT INTO replicas (name, seen_at, facts) VALUES (%(name)s, now(), %(facts)s)
+        ON CONFLICT (name) DO UPDATE SET seen_at = now(), facts = excluded.facts
         """,
-        {"name": name},
+        {"name": name, "facts": Jsonb(facts)},
     )
 
 
@@ -78,5 +111,34 @@ async def living(connection: Connection, seconds: float) -> int:
     return max(1, row[0]) if row else 1
 
 
+async def others(connection: Connection, name: str, seconds: float) -> list[Facts]:
+    cursor = await connection.execute(
+        """
+        SELECT facts FROM replicas
+        WHERE name <> %(name)s AND seen_at > now() - make_interval(secs => %(seconds)s)
+        """,
+        {"name": name, "seconds": seconds},
+    )
+    return [facts for (facts,) in await cursor.fetchall()]
+
+
 async def leave(connection: Connection, name: str) -> None:
     await connection.execute("DELETE FROM replicas WHERE name = %(name)s", {"name": name})
+
+
+async def lead(connection: Connection, name: str, seconds: float) -> bool:
+    """Whether `name` leads for the next seconds."""
+    cursor = await connection.execute(
+        """
+        INSERT INTO leader (name, until) VALUES (%(name)s, now() + make_interval(secs => %(seconds)s))
+        ON CONFLICT (one) DO UPDATE SET name = excluded.name, until = excluded.until
+        WHERE leader.name = excluded.name OR leader.until < now()
+        RETURNING name
+        """,
+        {"name": name, "seconds": seconds},
+    )
+    return await cursor.fetchone() is not None
+
+
+async def stop_leading(connection: Connection, name: str) -> None:
+    await connection.execute("DELETE FROM leader WHERE name = %(name)s", {"name": name})

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from control_plane import history
 from control_plane.domain import Verdict
+from control_plane.rollout import Role
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 """Text without control characters."""
@@ -70,6 +71,7 @@ class Answer(BaseModel):
     created_at: datetime
     model: str
     version: str
+    role: Role = Field(description="Of the version: stable, or a canary that answers a share of the requests.")
     verdict: Verdict = Field(description="species: named. one_of: one of the listed. cant_tell. not_a_target.")
     label: str = Field(description="The best label.")
     common_name: str | None
@@ -140,6 +142,8 @@ class Ready(BaseModel):
 
 
 class WorkerFacts(BaseModel):
+    model: str
+    version: str
     id: str
     pid: int
     ready: bool
@@ -197,6 +201,7 @@ class StatusSeries(BaseModel):
 class ServedModel(BaseModel):
     name: str
     version: str
+    role: Role
     labels: list[str]
     common_names: dict[str, str]
     negative_labels: list[str] = Field(description="Labels that are none of the watched plants.")
@@ -220,6 +225,92 @@ class Info(BaseModel):
     models: list[ServedModel]
     limits: Limits
     runtime: dict[str, str]
+
+
+class VersionFacts(BaseModel):
+    """One version that the service knows."""
+
+    version: str
+    state: Literal["uploaded", "checking", "ready", "refused", "sick", "retired"]
+    reason: str | None = Field(description="Why it is in this state.")
+    role: Role | None = Field(description="What it does at present; null when it does not answer.")
+    sha256: str = Field(description="Of the archive.")
+    source: str
+    labels: int = Field(description="How many it has.")
+    metrics: dict[str, Any] = Field(description="From the model card.")
+    created_by: str
+    created_at: datetime
+    workers: list["WorkerFacts"]
+    reference: ReferenceProof | None = Field(description="Reference pictures that answer as pinned; null: not loaded.")
+    queue_depth: int
+
+
+class RolloutFacts(BaseModel):
+    """Who answers for a model. Changes name this revision in `If-Match`."""
+
+    revision: int
+    stable: str
+    canary: str | None
+    canary_percent: float
+    previous: str | None = Field(description="What a rollback goes back to.")
+
+
+class ModelSummary(BaseModel):
+    name: str
+    rollout: RolloutFacts
+    ready: bool = Field(description="Whether the stable version's reference pictures answer as pinned.")
+
+
+class Models(BaseModel):
+    items: list[ModelSummary]
+
+
+class OperationFacts(BaseModel):
+    """A change of a rollout on its way."""
+
+    id: UUID
+    model: str
+    action: str
+    stable: str
+    canary: str | None
+    canary_percent: float
+    actor: str
+    state: Literal["running", "done", "failed"]
+    stage: str = Field(description="What it is at: loading, proving, switching, ended.")
+    message: str | None = Field(description="What it waits for, or why it failed.")
+    created_at: datetime
+    updated_at: datetime
+
+
+class ModelFacts(ModelSummary):
+    versions: list[VersionFacts]
+    operation: OperationFacts | None = Field(description="The newest.")
+
+
+class NewVersion(BaseModel):
+    """A version whose archive lies in the model store."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: Name
+
+
+class WantedRollout(BaseModel):
+    """Who shall answer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stable: Name
+    canary: Name | None = None
+    canary_percent: float = Field(0.0, ge=0, le=100, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _canary_has_a_share(self) -> Self:
+        if (self.canary is None) != (self.canary_percent == 0):
+            raise ValueError("canary and canary_percent go together")
+        if self.canary == self.stable:
+            raise ValueError("canary and stable must differ")
+        return self
 
 
 class Problem(BaseModel):

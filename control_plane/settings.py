@@ -45,6 +45,10 @@ class Settings(BaseSettings):
         "Not set: they travel in the call.",
     )
 
+    handler_log: Path | None = Field(
+        None, description="The handler's log, which holds why a version cannot be loaded. `make run` names it."
+    )
+
     max_image_bytes: int = Field(32 * 2**20, ge=1024, description="Largest accepted picture, in bytes.")
     max_pixels: int = Field(64_000_000, ge=1, description="Largest accepted picture, in pixels (width × height).")
     queue_size: int = Field(64, ge=1, description="Requests that may wait for a worker; more are answered 429.")

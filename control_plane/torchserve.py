@@ -126,17 +126,19 @@ class TorchServe:
         async with self.session.post(url, data=body, headers=headers, timeout=timeout) as answer:
             return answer.status, await answer.read()
 
-    async def workers(self, model: str, version: str) -> list[Worker] | None:
-        """The version's workers; None when it is not registered."""
-        status, body = await self._manage("GET", f"/models/{model}/{version}")
+    async def versions(self, model: str) -> dict[str, list[Worker]]:
+        """The workers of each version that is registered."""
+        status, body = await self._manage("GET", f"/models/{model}/all")
         if status == 404:
-            return None
+            return {}
         if status != 200:
             raise TorchServeUnreachable(f"describe answered {status}: {_message(body)}")
-        return [
-            Worker(str(each["id"]), int(each["pid"]), each["status"] == "READY")
-            for each in json.loads(body)[0]["workers"]
-        ]
+        return {
+            str(version["modelVersion"]): [
+                Worker(str(each["id"]), int(each["pid"]), each["status"] == "READY") for each in version["workers"]
+            ]
+            for version in json.loads(body)
+        }
 
     async def register(self, archive: str, workers: int) -> None:
         """Begin to load an archive of the model store; `workers()` tells when they are ready.
@@ -152,6 +154,12 @@ class TorchServe:
         status, body = await self._manage("DELETE", f"/models/{model}/{version}")
         if status not in (200, 202, 404):
             raise TorchServeUnreachable(f"unregister answered {status}: {_message(body)}")
+
+    async def set_default(self, model: str, version: str) -> None:
+        """What is default cannot be unregistered while there are others."""
+        status, body = await self._manage("PUT", f"/models/{model}/{version}/set-default")
+        if status not in (200, 404):
+            raise TorchServeUnreachable(f"set-default answered {status}: {_message(body)}")
 
     async def _manage(self, method: str, path: str, query: dict[str, str] | None = None) -> tuple[int, bytes]:
         timeout = aiohttp.ClientTimeout(total=DESCRIBE_SECONDS if method == "GET" else CHANGE_SECONDS, sock_connect=2)

@@ -24,6 +24,7 @@ def program(settings: Settings, database_url: str, ports: TorchServePorts) -> Pr
             "WEEDWATCH_MODEL_STORE": str(settings.model_store),
             "WEEDWATCH_MODEL": model(settings),
             "WEEDWATCH_LOG_DIR": logs,
+            "WEEDWATCH_HANDLER_LOG": str(settings.logs / "handler.log"),
             "WEEDWATCH_TORCHSERVE_INFERENCE": f"http://127.0.0.1:{ports.inference}",
             "WEEDWATCH_TORCHSERVE_MANAGEMENT": f"http://127.0.0.1:{ports.management}",
             "WEEDWATCH_TORCHSERVE_METRICS": f"http://127.0.0.1:{ports.metrics}",

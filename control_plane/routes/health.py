@@ -40,7 +40,13 @@ async def ready(service: Service) -> Response:
 @router.get("/health/detailed", summary="Every dependency and the machine")
 async def detailed(service: Service) -> schemas.DetailedHealth:
     """Always 200: it describes; `/health/ready` decides."""
-    workers = [worker for keeper in service.keepers for worker in keeper.workers]
+    fleet = service.fleet
+    workers = [
+        schemas.WorkerFacts(**vars(worker), model=each.archive.model, version=each.archive.version)
+        for each in fleet.all()
+        for place in each.places
+        for worker in place.workers
+    ]
     reasons = service.readiness.reasons()
     return schemas.DetailedHealth(
         **_summary(service),
@@ -52,10 +58,10 @@ async def detailed(service: Service) -> schemas.DetailedHealth:
             up=service.database.up, detail=None if service.database.up else service.database.reason
         ),
         torchserve=schemas.Dependency(
-            up=bool(workers), detail=next((keeper.reason for keeper in service.keepers if keeper.reason), None)
+            up=bool(workers), detail=next((each.reason for each in fleet.answering() if each.reason), None)
         ),
-        workers=[schemas.WorkerFacts(**vars(worker)) for worker in workers],
-        queue_depth=service.dispatcher.waiting,
+        workers=workers,
+        queue_depth=sum(each.lane.waiting for each in fleet.all()),
         machine=_machine(service),
     )
 

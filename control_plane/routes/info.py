@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 
 from control_plane import schemas
 from control_plane.dependencies import Service
+from control_plane.lifecycle import Fleet, Served
 from control_plane.version import VERSION
 from handlers.preprocessing import FORMATS
 
@@ -21,21 +22,12 @@ _RUNTIME = {
 
 @router.get("/info", summary="Models, labels, workers, runtime, limits")
 async def info(service: Service) -> schemas.Info:
-    archive, settings = service.archive, service.settings
+    settings = service.settings
     return schemas.Info(
         version=VERSION,
         models=[
-            schemas.ServedModel(
-                name=archive.model,
-                version=archive.version,
-                labels=list(archive.labels),
-                common_names=archive.card.common_names,
-                negative_labels=sorted(archive.card.negative_labels),
-                ready_workers=sum(worker.ready for keeper in service.keepers for worker in keeper.workers),
-                wanted_workers=sum(keeper.wanted_workers for keeper in service.keepers),
-                metrics=archive.card.metrics,
-                limits=archive.card.limits,
-            )
+            _served(service.fleet, each)
+            for each in sorted(service.fleet.answering(), key=lambda each: each is not service.fleet.stable)
         ],
         limits=schemas.Limits(
             max_image_bytes=settings.max_image_bytes,
@@ -48,7 +40,23 @@ async def info(service: Service) -> schemas.Info:
     )
 
 
+def _served(fleet: Fleet, each: Served) -> schemas.ServedModel:
+    archive = each.archive
+    return schemas.ServedModel(
+        name=archive.model,
+        version=archive.version,
+        role=fleet.rollouts[archive.model].role_of(archive.version),
+        labels=list(archive.labels),
+        common_names=archive.card.common_names,
+        negative_labels=sorted(archive.card.negative_labels),
+        ready_workers=each.ready,
+        wanted_workers=fleet.workers * len(each.places),
+        metrics=archive.card.metrics,
+        limits=archive.card.limits,
+    )
+
+
 @router.get("/info/example", summary="A picture that the model knows, to try it with", response_class=Response)
 async def example(service: Service) -> Response:
     """The first reference picture of the served model."""
-    return Response(service.archive.references[0].picture, media_type="image/jpeg")
+    return Response(service.fleet.stable.archive.references[0].picture, media_type="image/jpeg")

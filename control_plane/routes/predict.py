@@ -55,6 +55,13 @@ _BODY: dict[str, Any] = {
             "description": "The same picture and options, sent again under it within 24 hours, get the first answer.",
         },
         {
+            "name": "X-Sticky-Key",
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$"},
+            "description": "Requests with the same key are answered by the same version while a canary runs.",
+        },
+        {
             "name": "X-Deadline-Ms",
             "in": "header",
             "required": False,
@@ -137,6 +144,7 @@ async def _predict(request: Request, service: Service, request_id: RequestId, co
         deadline=started + limit_seconds,
         correlation_id=correlation_id,
         traceparent=request.headers.get("traceparent"),
+        sticky=_sticky(request),
         presence=request.state.presence,
         **vars(options),
     )
@@ -148,6 +156,13 @@ async def _predict(request: Request, service: Service, request_id: RequestId, co
         return Given((await work()).row, Standing.FIRST)
     claim = Claim(CALLER, key, _digest(picture, options), request_id)
     return await service.replays.once(claim, work, deadline=asked.deadline, presence=asked.presence)
+
+
+def _sticky(request: Request) -> str | None:
+    given = request.headers.get("x-sticky-key")
+    if given is not None and not re.fullmatch("[\x21-\x7e]{1,255}", given):
+        raise InvalidRequest("X-Sticky-Key must be 1 to 255 visible ASCII characters.")
+    return given
 
 
 def _digest(picture: Picture, options: Options) -> bytes:

@@ -1,0 +1,334 @@
+"""Changes of who answers: written by whoever asks, carried out by the leader, taken up by every replica.
+
+An operation loads the new versions beside the old ones, waits until every replica has seen their reference pictures
+answered as pinned, and switches between two requests. What it can do stands in the database: a new leader goes on
+where the last one was cut off.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+import uuid_utils.compat as uuid
+
+from control_plane import archives, audit, models
+from control_plane.archives import Archive
+from control_plane.database import Connection, Database, within
+from control_plane.errors import Conflict, DatabaseUnavailable, ModelNotFound
+from control_plane.lifecycle import Fleet
+from control_plane.models import ModelVersion, Operation
+from control_plane.replicas import Share
+from control_plane.rollout import Rollout
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0
+LOOK_SECONDS_WHILE_RUNNING = 0.25
+LOADING_SECONDS = 300.0
+REGISTRY_LOCK = 7309862317
+LOG_TAIL_BYTES = 262_144
+
+
+class Changes:
+    """`first` is what answers when neither database nor memory knows of anything."""
+
+    def __init__(
+        self, database: Database, fleet: Fleet, share: Share, first: Archive, handler_log: Path | None = None
+    ) -> None:
+        self._database = database
+        self._fleet = fleet
+        self._share = share
+        self._first = first
+        self._handler_log = handler_log
+        self._knows_first = False
+        fleet.is_alone = lambda: not (database.ready and database.up)
+
+    async def open(self) -> None:
+        """Know who answers, with or without the database."""
+        try:
+            await within(self._database.timeout_seconds, self._look())
+        except DatabaseUnavailable:
+            remembered = self._fleet.remembered()
+            if not any(each.model == self._fleet.model for each in remembered):
+                remembered.append(Rollout(self._first.model, 0, self._first.version))
+            await self._fleet.want(remembered)
+        if self._fleet.model not in self._fleet.rollouts:  # what is wanted is not in the store (any more)
+            await self._fleet.want([Rollout(self._first.model, 0, self._first.version)])
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            running: Sequence[Operation] = ()
+            try:
+                running = await within(10 * self._database.timeout_seconds, self._look())
+            except DatabaseUnavailable:
+                pass  # what was decided last holds
+            except Exception:
+                log.exception("looking at the rollouts failed; it tries again")
+            await asyncio.sleep(LOOK_SECONDS_WHILE_RUNNING if running else LOOK_SECONDS)
+
+    async def begin(
+        self, model: str, wanted: Rollout | None, *, actor: str, action: str, revision: int | None
+    ) -> Operation:
+        """Write down a change; `wanted` None: back to what was before.
+
+        Raises:
+            Conflict: Another revision is there, or another change is under way, or a version may not answer.
+            ModelNotFound: There is no such model or version.
+            DatabaseUnavailable: As it says.
+        """
+        return await within(self._database.timeout_seconds, self._begin(model, wanted, actor, action, revision))
+
+    async def _begin(
+        self, model: str, wanted: Rollout | None, actor: str, action: str, revision: int | None
+    ) -> Operation:
+        async with self._database.connection() as connection, connection.transaction():
+            present = await models.rollout_to_change(connection, model)
+            if present is None:
+                raise ModelNotFound(f"No model '{model}' is served; GET /models lists what is.")
+            if revision != present.revision:
+                raise Conflict(
+                    f"The rollout is at revision {present.revision}. Read it (GET /models/{model}), decide again, "
+                    f'and send If-Match: "{present.revision}".'
+                )
+            wanted = wanted or _back(present)
+            for version in wanted.versions:
+                found = await models.find_version(connection, model, version)
+                if found is None:
+                    raise ModelNotFound(f"There is no version '{version}' of '{model}'; add it first.")
+                if found.state != "ready" and version not in present.versions:
+                    raise Conflict(f"Version '{version}' is {found.state}: {found.reason or 'no reason is known'}")
+            now = datetime.now(UTC)
+            operation = Operation(
+                uuid.uuid7(), model, present.revision, wanted.stable, wanted.canary, wanted.canary_percent, actor,
+                action, "running", "loading", None, now, now,
+            )  # fmt: skip
+            try:
+                async with connection.transaction():
+                    await models.begin(connection, operation)
+            except psycopg.errors.UniqueViolation:
+                raise Conflict("Another change of this model is under way. Wait until it has ended.") from None
+            await audit.write(connection, actor=actor, action=f"model.{action}", facts=_facts(operation))
+        return operation
+
+    async def _look(self) -> list[Operation]:
+        """Take up what the database says; as the leader, also carry on what runs."""
+        if not self._database.ready:
+            raise DatabaseUnavailable
+        async with self._database.connection() as connection:
+            if not self._knows_first:
+                await self._add_first(connection)
+                self._knows_first = True
+            rollouts, running = await models.rollouts(connection), await models.running(connection)
+        await self._fleet.want(rollouts, [(each.model, version) for each in running for version in each.versions])
+        if await self._share.lead():
+            for operation in running:
+                await self._carry_on(operation)
+        return running
+
+    async def _add_first(self, connection: Connection) -> None:
+        """The newest archive of the store answers when it is new; one that was known before does as was decided."""
+        first = self._first
+        sha256 = await asyncio.to_thread(archives.digest, first.file)
+        async with connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock(%(key)s)", {"key": REGISTRY_LOCK})
+            known = await models.find_version(connection, first.model, first.version)
+            if known is None or known.sha256 != sha256:
+                await models.put_version(connection, version_of(first, sha256, "start"))
+                facts = {"model": first.model, "version": first.version, "sha256": sha256.hex()}
+                await audit.write(connection, actor="start", action="model.version", facts=facts)
+            rollout = await models.rollout_to_change(connection, first.model)
+            if rollout is None:
+                await models.put_rollout(connection, Rollout(first.model, 1, first.version))
+            elif known is None and rollout.stable != first.version:
+                new = Rollout(first.model, rollout.revision + 1, first.version, previous=rollout.stable)
+                await models.put_rollout(connection, new)
+
+    async def _carry_on(self, operation: Operation) -> None:
+        stage, message = self._waits_for(operation)
+        if stage == "loading" and (cause := self._load_failure(operation)):
+            await self._end(operation, "failed", "loading", cause)
+        elif stage and (datetime.now(UTC) - operation.created_at).total_seconds() > LOADING_SECONDS:
+            await self._end(operation, "failed", stage, f"It took over {LOADING_SECONDS:.0f} s. {message}")
+        elif stage:
+            if (stage, message) != (operation.stage, operation.message):
+                await self._note(operation, "running", stage, message)
+        elif waiting := await self._unproven_elsewhere(operation):
+            await self._note(operation, "running", "proving", waiting)
+        else:
+            await self._switch(operation)
+
+    def _waits_for(self, operation: Operation) -> tuple[str, str]:
+        """The stage that is not through yet and what it waits for; empty when all is proven here."""
+        for version in operation.versions:
+            served = self._fleet.find(operation.model, version)
+            if served is None:
+                return "loading", self._fleet.why_missing(operation.model, version) or "The archive is being read."
+            if not all(place.ready >= self._fleet.workers for place in served.places):
+                return "loading", next((p.reason for p in served.places if p.reason), None) or "Workers are loading."
+            if not served.is_proven:
+                failure = served.proof.failure or "The reference pictures have not all answered yet."
+                return "proving", f"Version {version}: {failure}"
+        return "", ""
+
+    async def _unproven_elsewhere(self, operation: Operation) -> str | None:
+        for facts in await self._share.others_facts():
+            for version in operation.versions:
+                if f"{operation.model}/{version}" not in facts.get("proven", ()):
+                    return f"Another replica has not seen version {version} proven yet."
+        return None
+
+    def _load_failure(self, operation: Operation) -> str | None:
+        """What the handler said of a load that failed since the operation began; TorchServe only says that it died."""
+        if self._handler_log is None:
+            return None
+        new = [version for version in operation.versions if not self._answers(operation.model, version)]
+        for line in _tail(self._handler_log):
+            try:
+                said = json.loads(line)
+                failed = said["event"] == "load_failed" and said["model"] == operation.model
+                if failed and said["version"] in new and datetime.fromisoformat(said["ts"]) >= operation.created_at:
+                    return f"Version {said['version']} cannot be loaded: {said['error']}"
+            except (ValueError, KeyError, TypeError):
+                continue
+        return None
+
+    def _answers(self, model: str, version: str) -> bool:
+        rollout = self._fleet.rollouts.get(model)
+        return rollout is not None and version in rollout.versions
+
+    async def _switch(self, operation: Operation) -> None:
+        async with self._database.connection() as connection, connection.transaction():
+            present = await models.rollout_to_change(connection, operation.model)
+            if present is None or present.revision != operation.revision:
+                await models.note(connection, operation.id, "failed", "switching", "The rollout changed meanwhile.")
+                return
+            new = Rollout(
+                operation.model,
+                present.revision + 1,
+                operation.stable,
+                operation.canary,
+                operation.canary_percent,
+                previous=present.previous if operation.stable == present.stable else present.stable,
+            )
+            await models.put_rollout(connection, new)
+            await models.note(connection, operation.id, "done", "ended", None)
+            facts = {**_facts(operation), "revision": new.revision}
+            await audit.write(connection, actor=operation.actor, action="model.switched", facts=facts)
+        log.info("the rollout has changed", extra=_facts(operation))
+
+    async def _end(self, operation: Operation, state: str, stage: str, message: str) -> None:
+        async with self._database.connection() as connection, connection.transaction():
+            await models.note(connection, operation.id, state, stage, message)
+            for version in operation.versions:
+                if not self._answers(operation.model, version):
+                    await models.set_state(connection, operation.model, version, "sick", message)
+            facts = {**_facts(operation), "message": message}
+            await audit.write(connection, actor=operation.actor, action="model.failed", facts=facts)
+        log.error("a change of a rollout failed", extra={**_facts(operation), "cause": message})
+
+    async def _note(self, operation: Operation, state: str, stage: str, message: str) -> None:
+        async with self._database.connection() as connection:
+            await models.note(connection, operation.id, state, stage, message)
+
+
+def version_of(archive: Archive, sha256: bytes, actor: str) -> ModelVersion:
+    """What the registry says of an archive of the model store."""
+    return ModelVersion(
+        archive.model, archive.version, archive.file.name, sha256, "model store", list(archive.labels),
+        archive.card.metrics, actor, datetime.now(UTC), "ready", None,
+    )  # fmt: skip
+
+
+def _back(present: Rollout) -> Rollout:
+    """Without the canary when there is one, else to the stable version before."""
+    if present.canary is not None:
+        return replace(present, canary=None, canary_percent=0.0)
+    if present.previous is None:
+        raise Conflict("There is nothing to go back to: no other version answered before.")
+    return Rollout(present.model, present.revision, present.previous)
+
+
+def _facts(operation: Operation) -> dict[str, object]:
+    return {
+        "operation": str(operation.id),
+        "model": operation.model,
+        "stable": operation.stable,
+        "canary": operation.canary,
+        "canary_percent": operation.canary_percent,
+    }
+
+
+def _tail(file: Path) -> list[bytes]:
+    try:
+        with file.open("rb") as content:
+            content.seek(max(0, file.stat().st_size - LOG_TAIL_BYTES))
+            return content.read().splitlines()
+    except OSError:
+        return []
+
+
+async def add_version(database: Database, store: Path, model: str, version: str, *, actor: str) -> ModelVersion:
+    """Make a version of the model store known.
+
+    Raises:
+        archives.NoArchive: The store has none, or none that can be read.
+        Conflict: Another archive of this version answers at present.
+    """
+    archive = await asyncio.to_thread(archives.find, store, model, version)
+    sha256 = await asyncio.to_thread(archives.digest, archive.file)
+    return await within(database.timeout_seconds, _add_version(database, version_of(archive, sha256, actor)))
+
+
+async def _add_version(database: Database, new: ModelVersion) -> ModelVersion:
+    async with database.connection() as connection, connection.transaction():
+        rollout = await models.rollout_to_change(connection, new.model)
+        known = await models.find_version(connection, new.model, new.version)
+        if known is not None and known.sha256 == new.sha256 and known.state == "ready":
+            return known
+        if rollout is not None and new.version in rollout.versions:
+            raise Conflict(
+                f"Version '{new.version}' answers at present. Give the changed archive a version of its own."
+            )
+        await models.put_version(connection, new)
+        if rollout is None:
+            await models.put_rollout(connection, Rollout(new.model, 1, new.version))
+        facts = {"model": new.model, "version": new.version, "sha256": new.sha256.hex()}
+        await audit.write(connection, actor=new.created_by, action="model.version", facts=facts)
+    return new
+
+
+async def remove_version(database: Database, model: str, version: str, *, actor: str) -> None:
+    """Forget a version that does not answer.
+
+    Raises:
+        Conflict: It answers, or is on its way.
+        ModelNotFound: It is not known.
+    """
+    await within(database.timeout_seconds, _remove_version(database, model, version, actor))
+
+
+async def _remove_version(database: Database, model: str, version: str, actor: str) -> None:
+    async with database.connection() as connection, connection.transaction():
+        rollout = await models.rollout_to_change(connection, model)
+        if await models.find_version(connection, model, version) is None:
+            raise ModelNotFound(f"There is no version '{version}' of '{model}'.")
+        coming = [each for each in await models.running(connection) if each.model == model]
+        if (rollout and version in rollout.versions) or any(version in each.versions for each in coming):
+            raise Conflict(f"Version '{version}' answers at present, or is about to. Change the rollout first.")
+        await models.delete_version(connection, model, version)
+        await audit.write(connection, actor=actor, action="model.removed", facts={"model": model, "version": version})
+
+
+async def find_operation(database: Database, model: str, number: UUID) -> Operation | None:
+    async def found() -> Operation | None:
+        async with database.connection() as connection:
+            return await models.operation(connection, model, number)
+
+    return await within(database.timeout_seconds, found())

@@ -1,0 +1,188 @@
+"""Versions, rollouts and operations: one function = one SQL statement."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from control_plane.database import Connection
+from control_plane.rollout import Rollout
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One version, as the row holds it; `reason` says why it is in its state."""
+
+    model: str
+    version: str
+    archive: str
+    sha256: bytes
+    source: str
+    labels: list[str]
+    metrics: dict[str, Any]
+    created_by: str
+    created_at: datetime
+    state: str
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A change of a rollout: the wanted one, how far it is, how it ended."""
+
+    id: UUID
+    model: str
+    revision: int
+    stable: str
+    canary: str | None
+    canary_percent: float
+    actor: str
+    action: str
+    state: str
+    stage: str
+    message: str | None
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        return (self.stable,) if self.canary is None else (self.stable, self.canary)
+
+
+async def put_version(connection: Connection, version: ModelVersion) -> None:
+    """Add a version; of one that is there, its archive and what that says may change."""
+    await connection.execute(
+        """
+        INSERT INTO model_versions (
+            model, version, archive, sha256, source, labels, metrics, created_by, created_at, state, reason)
+        VALUES (
+            %(model)s, %(version)s, %(archive)s, %(sha256)s, %(source)s, %(labels)s, %(metrics)s, %(created_by)s,
+            %(created_at)s, %(state)s, %(reason)s)
+        ON CONFLICT (model, version) DO UPDATE SET
+            archive = excluded.archive, sha256 = excluded.sha256, source = excluded.source,
+            labels = excluded.labels, metrics = excluded.metrics, state = excluded.state, reason = excluded.reason
+        """,
+        vars(version) | {"labels": Jsonb(version.labels), "metrics": Jsonb(version.metrics)},
+    )
+
+
+async def versions(connection: Connection, model: str | None = None) -> list[ModelVersion]:
+    """All, or those of one model; oldest first."""
+    cursor = connection.cursor(row_factory=class_row(ModelVersion))
+    await cursor.execute(
+        """
+        SELECT * FROM model_versions WHERE %(model)s::text IS NULL OR model = %(model)s::text
+        ORDER BY model, created_at, version
+        """,
+        {"model": model},
+    )
+    return await cursor.fetchall()
+
+
+async def find_version(connection: Connection, model: str, version: str) -> ModelVersion | None:
+    cursor = connection.cursor(row_factory=class_row(ModelVersion))
+    await cursor.execute(
+        "SELECT * FROM model_versions WHERE model = %(model)s AND version = %(version)s",
+        {"model": model, "version": version},
+    )
+    return await cursor.fetchone()
+
+
+async def set_state(connection: Connection, model: str, version: str, state: str, reason: str | None) -> None:
+    await connection.execute(
+        """
+        UPDATE model_versions SET state = %(state)s, reason = %(reason)s
+        WHERE model = %(model)s AND version = %(version)s
+        """,
+        {"model": model, "version": version, "state": state, "reason": reason},
+    )
+
+
+async def delete_version(connection: Connection, model: str, version: str) -> None:
+    await connection.execute(
+        "DELETE FROM model_versions WHERE model = %(model)s AND version = %(version)s",
+        {"model": model, "version": version},
+    )
+
+
+async def rollouts(connection: Connection) -> list[Rollout]:
+    cursor = connection.cursor(row_factory=class_row(Rollout))
+    await cursor.execute("SELECT model, revision, stable, canary, canary_percent, previous FROM rollouts")
+    return await cursor.fetchall()
+
+
+async def rollout_to_change(connection: Connection, model: str) -> Rollout | None:
+    """Nobody else changes it until the end of this transaction."""
+    cursor = connection.cursor(row_factory=class_row(Rollout))
+    await cursor.execute(
+        """
+        SELECT model, revision, stable, canary, canary_percent, previous FROM rollouts
+        WHERE model = %(model)s FOR UPDATE
+        """,
+        {"model": model},
+    )
+    return await cursor.fetchone()
+
+
+async def put_rollout(connection: Connection, rollout: Rollout) -> None:
+    await connection.execute(
+        """
+        INSERT INTO rollouts (model, revision, stable, canary, canary_percent, previous)
+        VALUES (%(model)s, %(revision)s, %(stable)s, %(canary)s, %(canary_percent)s, %(previous)s)
+        ON CONFLICT (model) DO UPDATE SET
+            revision = excluded.revision, stable = excluded.stable, canary = excluded.canary,
+            canary_percent = excluded.canary_percent, previous = excluded.previous, changed_at = now()
+        """,
+        vars(rollout),
+    )
+
+
+async def begin(connection: Connection, operation: Operation) -> None:
+    """Raises psycopg.errors.UniqueViolation when another one of the model is running."""
+    await connection.execute(
+        """
+        INSERT INTO operations (
+            id, model, revision, stable, canary, canary_percent, actor, action, state, stage, message, created_at,
+            updated_at)
+        VALUES (
+            %(id)s, %(model)s, %(revision)s, %(stable)s, %(canary)s, %(canary_percent)s, %(actor)s, %(action)s,
+            %(state)s, %(stage)s, %(message)s, %(created_at)s, %(updated_at)s)
+        """,
+        vars(operation),
+    )
+
+
+async def running(connection: Connection) -> list[Operation]:
+    cursor = connection.cursor(row_factory=class_row(Operation))
+    await cursor.execute("SELECT * FROM operations WHERE state = 'running' ORDER BY created_at")
+    return await cursor.fetchall()
+
+
+async def operation(connection: Connection, model: str, number: UUID) -> Operation | None:
+    cursor = connection.cursor(row_factory=class_row(Operation))
+    await cursor.execute(
+        "SELECT * FROM operations WHERE id = %(id)s AND model = %(model)s", {"id": number, "model": model}
+    )
+    return await cursor.fetchone()
+
+
+async def newest_operation(connection: Connection, model: str) -> Operation | None:
+    cursor = connection.cursor(row_factory=class_row(Operation))
+    await cursor.execute(
+        "SELECT * FROM operations WHERE model = %(model)s ORDER BY created_at DESC LIMIT 1", {"model": model}
+    )
+    return await cursor.fetchone()
+
+
+async def note(connection: Connection, number: UUID, state: str, stage: str, message: str | None) -> None:
+    """How far an operation is, or how it ended; one that has ended stays as it is."""
+    await connection.execute(
+        """
+        UPDATE operations SET state = %(state)s, stage = %(stage)s, message = %(message)s, updated_at = now()
+        WHERE id = %(id)s AND state = 'running'
+        """,
+        {"id": number, "state": state, "stage": stage, "message": message},
+    )

@@ -1,0 +1,159 @@
+"""Models: what there is, who answers, and changes of that."""
+
+import re
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Response
+
+from control_plane import changes, models, schemas
+from control_plane.archives import NoArchive
+from control_plane.database import within
+from control_plane.dependencies import Admin, Parts, Service
+from control_plane.errors import Conflict, ModelNotFound, NotFound
+from control_plane.lifecycle import Served
+from control_plane.models import ModelVersion, Operation
+from control_plane.rollout import Rollout
+from control_plane.schemas import Name
+
+router = APIRouter(tags=["models"])
+
+IfMatch = Annotated[
+    str | None, Header(description='The revision that was read, as in `"3"`; another one answers 409.', max_length=32)
+]
+
+
+@router.get("/models", summary="All models and who answers for each")
+async def list_models(service: Service) -> schemas.Models:
+    return schemas.Models(items=[_summary(service, rollout) for rollout in service.fleet.rollouts.values()])
+
+
+@router.get("/models/{name}", summary="One model: versions, rollout, workers, the newest change")
+async def get_model(service: Service, response: Response, name: Name) -> schemas.ModelFacts:
+    rollouts, versions, newest = await within(service.database.timeout_seconds, _read(service, name))
+    rollout = next((each for each in rollouts if each.model == name), None)
+    if rollout is None:
+        raise ModelNotFound(f"No model '{name}' is served; GET /models lists what is.")
+    response.headers["ETag"] = f'"{rollout.revision}"'
+    return schemas.ModelFacts(
+        **vars(_summary(service, rollout)),
+        versions=[_version(service, rollout, each) for each in versions],
+        operation=_operation(newest) if newest else None,
+    )
+
+
+@router.post("/models/{name}/versions", summary="Add a version whose archive lies in the model store", status_code=201)
+async def add_version(service: Service, actor: Admin, name: Name, new: schemas.NewVersion) -> schemas.VersionFacts:
+    """It answers nobody until the rollout says so. Adding one again after it was sick gives it another try."""
+    try:
+        added = await changes.add_version(
+            service.database, service.settings.model_store, name, new.version, actor=actor
+        )
+    except NoArchive as error:
+        raise NotFound(str(error)) from error
+    return _version(service, service.fleet.rollouts.get(name), added)
+
+
+@router.delete("/models/{name}/versions/{version}", summary="Forget a version that does not answer", status_code=204)
+async def remove_version(service: Service, actor: Admin, name: Name, version: Name) -> None:
+    """Its archive stays in the model store."""
+    await changes.remove_version(service.database, name, version, actor=actor)
+
+
+@router.put("/models/{name}/rollout", summary="Say who shall answer", status_code=202)
+async def put_rollout(
+    service: Service,
+    actor: Admin,
+    response: Response,
+    name: Name,
+    wanted: schemas.WantedRollout,
+    if_match: IfMatch = None,
+) -> schemas.OperationFacts:
+    """New versions are loaded beside the old ones and proven; then all switch between two requests."""
+    revision = _revision(if_match)
+    rollout = Rollout(name, 0, wanted.stable, wanted.canary, wanted.canary_percent)
+    return await _begin(service, response, name, rollout, actor, "rollout", revision)
+
+
+@router.post("/models/{name}/rollback", summary="Back to what answered before", status_code=202)
+async def roll_back(
+    service: Service, actor: Admin, response: Response, name: Name, if_match: IfMatch = None
+) -> schemas.OperationFacts:
+    """Takes the canary away where there is one, else goes back to the stable version before."""
+    return await _begin(service, response, name, None, actor, "rollback", _revision(if_match))
+
+
+@router.get("/models/{name}/operations/{number}", summary="How far a change is")
+async def get_operation(service: Service, name: Name, number: UUID) -> schemas.OperationFacts:
+    found = await changes.find_operation(service.database, name, number)
+    if found is None:
+        raise NotFound("There is no such operation of this model.")
+    return _operation(found)
+
+
+async def _begin(
+    service: Parts, response: Response, name: str, wanted: Rollout | None, actor: str, action: str, revision: int | None
+) -> schemas.OperationFacts:
+    operation = await service.changes.begin(name, wanted, actor=actor, action=action, revision=revision)
+    response.headers["Location"] = f"/models/{name}/operations/{operation.id}"
+    return _operation(operation)
+
+
+async def _read(service: Parts, name: str) -> tuple[list[Rollout], list[ModelVersion], Operation | None]:
+    async with service.database.connection() as connection:
+        return (
+            await models.rollouts(connection),
+            await models.versions(connection, name),
+            await models.newest_operation(connection, name),
+        )
+
+
+def _revision(if_match: str | None) -> int | None:
+    """None when it is not given: then the answer says which one to give."""
+    if if_match is None:
+        return None
+    found = re.fullmatch(r'(?:W/)?"?([0-9]{1,18})"?', if_match.strip())
+    if not found:
+        raise Conflict('If-Match must be the revision that GET /models/{name} gave, for instance "3".')
+    return int(found[1])
+
+
+def _summary(service: Parts, rollout: Rollout) -> schemas.ModelSummary:
+    stable = service.fleet.find(rollout.model, rollout.stable)
+    facts = {name: value for name, value in vars(rollout).items() if name != "model"}
+    return schemas.ModelSummary(
+        name=rollout.model,
+        rollout=schemas.RolloutFacts(**facts),
+        ready=stable is not None and stable.ready > 0 and stable.proof.failure is None,
+    )
+
+
+def _version(service: Parts, rollout: Rollout | None, version: ModelVersion) -> schemas.VersionFacts:
+    served: Served | None = service.fleet.find(version.model, version.version)
+    answers = rollout is not None and version.version in rollout.versions
+    return schemas.VersionFacts(
+        version=version.version,
+        state=version.state,
+        reason=version.reason or (served.reason if served else None),
+        role=rollout.role_of(version.version) if rollout and answers else None,
+        sha256=version.sha256.hex(),
+        source=version.source,
+        labels=len(version.labels),
+        metrics=version.metrics,
+        created_by=version.created_by,
+        created_at=version.created_at,
+        workers=[
+            schemas.WorkerFacts(**vars(worker), model=version.model, version=version.version)
+            for place in (served.places if served else ())
+            for worker in place.workers
+        ],
+        reference=schemas.ReferenceProof(passed=served.proof.passed, total=len(served.archive.references))
+        if served
+        else None,
+        queue_depth=served.lane.waiting if served else 0,
+    )
+
+
+def _operation(operation: Operation) -> schemas.OperationFacts:
+    names = schemas.OperationFacts.model_fields
+    return schemas.OperationFacts(**{name: value for name, value in vars(operation).items() if name in names})
