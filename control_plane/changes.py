@@ -152,10 +152,10 @@ class Changes:
 
     async def _carry_on(self, operation: Operation) -> None:
         stage, message = self._waits_for(operation)
-        if stage == "loading" and (cause := self._load_failure(operation)):
-            await self._end(operation, "failed", "loading", cause)
+        if stage and (cause := self._load_failure(operation) or self._wrong_answer(operation)):
+            await self._end(operation, stage, cause)
         elif stage and (datetime.now(UTC) - operation.created_at).total_seconds() > LOADING_SECONDS:
-            await self._end(operation, "failed", stage, f"It took over {LOADING_SECONDS:.0f} s. {message}")
+            await self._end(operation, stage, f"It took over {LOADING_SECONDS:.0f} s. {message}")
         elif stage:
             if (stage, message) != (operation.stage, operation.message):
                 await self._note(operation, "running", stage, message)
@@ -199,6 +199,13 @@ class Changes:
                 continue
         return None
 
+    def _wrong_answer(self, operation: Operation) -> str | None:
+        for version in operation.versions:
+            served = self._fleet.find(operation.model, version)
+            if served and served.proof.wrong and not self._answers(operation.model, version):
+                return f"Version {version} is refused. {next(iter(served.proof.wrong.values()))}"
+        return None
+
     def _answers(self, model: str, version: str) -> bool:
         rollout = self._fleet.rollouts.get(model)
         return rollout is not None and version in rollout.versions
@@ -223,9 +230,10 @@ class Changes:
             await audit.write(connection, actor=operation.actor, action="model.switched", facts=facts)
         log.info("the rollout has changed", extra=_facts(operation))
 
-    async def _end(self, operation: Operation, state: str, stage: str, message: str) -> None:
+    async def _end(self, operation: Operation, stage: str, message: str) -> None:
+        """It failed: what was loaded for it goes again, and is not tried again without being asked for."""
         async with self._database.connection() as connection, connection.transaction():
-            await models.note(connection, operation.id, state, stage, message)
+            await models.note(connection, operation.id, "failed", stage, message)
             for version in operation.versions:
                 if not self._answers(operation.model, version):
                     await models.set_state(connection, operation.model, version, "sick", message)
@@ -324,6 +332,20 @@ async def _remove_version(database: Database, model: str, version: str, actor: s
             raise Conflict(f"Version '{version}' answers at present, or is about to. Change the rollout first.")
         await models.delete_version(connection, model, version)
         await audit.write(connection, actor=actor, action="model.removed", facts={"model": model, "version": version})
+
+
+async def cancel(database: Database, model: str, number: UUID, *, actor: str) -> Operation | None:
+    """End a change that is under way; nothing happens to one that has ended. None when there is none."""
+
+    async def cancelled() -> Operation | None:
+        async with database.connection() as connection, connection.transaction():
+            await models.note(connection, number, "failed", "cancelled", f"Cancelled by {actor}.")
+            found = await models.operation(connection, model, number)
+            if found is not None and found.stage == "cancelled":
+                await audit.write(connection, actor=actor, action="model.cancelled", facts=_facts(found))
+            return found
+
+    return await within(database.timeout_seconds, cancelled())
 
 
 async def find_operation(database: Database, model: str, number: UUID) -> Operation | None:

@@ -34,9 +34,19 @@ Key = tuple[str, str]
 
 @dataclass
 class Proof:
-    """The newest result of each reference picture: None when it passed, else a sentence."""
+    """The newest result of each reference picture: None when it passed, else a sentence.
+
+    `wrong` are those that were answered otherwise than pinned: waiting changes nothing about them.
+    """
 
     results: dict[int, str | None] = field(default_factory=dict)
+    wrong: dict[int, str] = field(default_factory=dict)
+
+    def note(self, number: int, result: str | None, *, is_wrong: bool = False) -> None:
+        self.results[number] = result
+        self.wrong.pop(number, None)
+        if result is not None and is_wrong:
+            self.wrong[number] = result
 
     @property
     def passed(self) -> int:

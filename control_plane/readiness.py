@@ -122,12 +122,14 @@ class Readiness:
         references, proof = served.archive.references, served.proof
         number = self._next.get(served.key, 0) % len(references)
         self._next[served.key] = number + 1
-        result = await self._ask(served, references[number])
-        proof.results[number] = result
+        result = await self._ask(served, proof, number)
         return result is None and len(proof.results) == len(references)
 
-    async def _ask(self, served: Served, reference: Reference) -> str | None:
-        before = self._predictor.last_success
+    async def _ask(self, served: Served, proof: Proof, number: int) -> str | None:
+        """Why it has not passed; None when it has."""
+        before, reference = self._predictor.last_success, served.archive.references[number]
+        result: str | None = None
+        is_wrong = False
         try:
             best = await self._predictor.probe(
                 served, reference, request_id=uuid.uuid7(), deadline=monotonic() + PROBE_DEADLINE_SECONDS
@@ -135,11 +137,12 @@ class Readiness:
         except ServingError as error:
             self._metrics.probes.labels("error").inc()
             # Overload is no reason: while others are answered, a slow probe says nothing.
-            if error.code == "deadline_exceeded" and self._predictor.last_success > before:
-                return None
-            return f"A reference picture was not answered: {error.kind.sentence}"
-        if best.label != reference.label or abs(best.confidence - reference.confidence) > TOLERANCE:
-            self._metrics.probes.labels("wrong").inc()
-            return f"A reference picture of {reference.label} was answered {best.label}, {best.confidence:.2f}."
-        self._metrics.probes.labels("passed").inc()
-        return None
+            if error.code != "deadline_exceeded" or self._predictor.last_success <= before:
+                result = f"A reference picture was not answered: {error.kind.sentence}"
+        else:
+            is_wrong = best.label != reference.label or abs(best.confidence - reference.confidence) > TOLERANCE
+            self._metrics.probes.labels("wrong" if is_wrong else "passed").inc()
+            if is_wrong:
+                result = f"A reference picture of {reference.label} was answered {best.label}, {best.confidence:.2f}."
+        proof.note(number, result, is_wrong=is_wrong)
+        return result

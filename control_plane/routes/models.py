@@ -91,6 +91,15 @@ async def get_operation(service: Service, name: Name, number: UUID) -> schemas.O
     return _operation(found)
 
 
+@router.delete("/models/{name}/operations/{number}", summary="Cancel a change that is under way")
+async def cancel_operation(service: Service, actor: Admin, name: Name, number: UUID) -> schemas.OperationFacts:
+    """What answers goes on answering. A change that has ended stays as it is."""
+    found = await changes.cancel(service.database, name, number, actor=actor)
+    if found is None:
+        raise NotFound("There is no such operation of this model.")
+    return _operation(found)
+
+
 async def _begin(
     service: Parts, response: Response, name: str, wanted: Rollout | None, actor: str, action: str, revision: int | None
 ) -> schemas.OperationFacts:

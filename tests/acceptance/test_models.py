@@ -25,8 +25,8 @@ BUILT = ROOT / "model_store" / "plants-1.mar"
 
 @pytest.fixture(scope="module")
 def models(service: Service) -> Iterator[Service]:
-    """A service with a model store of its own; `service` has built the archive."""
-    assert BUILT.exists()
+    """A service with a model store of its own, which begins with the archive that `service` has built."""
+    service.http.get("/health/ready").raise_for_status()
     folder = Path(tempfile.mkdtemp(prefix="ww-"))
     folder.chmod(0o755)
     store = folder / "store"
@@ -184,23 +184,32 @@ def test_a_version_that_cannot_be_loaded_reaches_nobody_and_the_cause_is_said(mo
     assert (sick["state"], sick["role"]) == ("sick", None)
 
 
-def test_a_version_that_answers_its_references_wrongly_is_not_switched_to(models: Service) -> None:
+def test_a_version_that_answers_its_references_wrongly_is_refused(models: Service) -> None:
     def swapped(content: bytes) -> bytes:
         labels = json.loads(content)
         return json.dumps([*labels[1:], labels[0]]).encode()
 
     as_version(BUILT, store_of(models), "4", {"class_labels.json": swapped})
     add(models, "4")
-    headers = {**models.admin, "If-Match": f'"{facts(models)["rollout"]["revision"]}"'}
-    begun = models.http.put("/models/plants/rollout", json={"stable": "4"}, headers=headers)
+    operation = change(models, {"stable": "4"})
 
-    def says_why() -> bool:
-        return "was answered" in (models.http.get(begun.headers["location"]).json()["message"] or "")
-
-    wait_until(says_why, SECONDS)
-    second = models.http.put("/models/plants/rollout", json={"stable": "1"}, headers=headers)
-    assert "under way" in second.json()["detail"]
+    assert operation["state"] == "failed"
+    assert "was answered" in operation["message"]
     models.http.get("/health/ready").raise_for_status()
+    assert facts(models)["rollout"]["stable"] == "1"
+
+
+def test_one_change_at_a_time_and_one_under_way_can_be_cancelled(models: Service) -> None:
+    as_version(BUILT, store_of(models), "5")
+    add(models, "5")
+    headers = {**models.admin, "If-Match": f'"{facts(models)["rollout"]["revision"]}"'}
+    begun = models.http.put("/models/plants/rollout", json={"stable": "5"}, headers=headers)
+    second = models.http.put("/models/plants/rollout", json={"stable": "5"}, headers=headers)
+    assert (second.status_code, "under way" in second.json()["detail"]) == (409, True)
+
+    cancelled = models.http.delete(begun.headers["location"], headers=models.admin).json()
+    assert (cancelled["state"], cancelled["stage"]) == ("failed", "cancelled")
+    wait_until(lambda: registered(models) == {"1"}, SECONDS)
     assert facts(models)["rollout"]["stable"] == "1"
 
 
