@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
+import psutil
 import psycopg
 import uuid_utils.compat as uuid
 
@@ -104,6 +105,8 @@ class Changes:
                     raise ModelNotFound(f"There is no version '{version}' of '{model}'; add it first.")
                 if found.state != "ready" and version not in present.versions:
                     raise Conflict(f"Version '{version}' is {found.state}: {found.reason or 'no reason is known'}")
+            if any(self._fleet.find(model, version) is None for version in wanted.versions):
+                self._refuse_without_room()
             now = datetime.now(UTC)
             operation = Operation(
                 uuid.uuid7(), model, present.revision, wanted.stable, wanted.canary, wanted.canary_percent, actor,
@@ -116,6 +119,16 @@ class Changes:
                 raise Conflict("Another change of this model is under way. Wait until it has ended.") from None
             await audit.write(connection, actor=actor, action=f"model.{action}", facts=_facts(operation))
         return operation
+
+    def _refuse_without_room(self) -> None:
+        """Both versions are in memory for a while: a machine that is too small for that shall not find out by dying."""
+        needed, free = self._fleet.memory_of_workers(), psutil.virtual_memory().available
+        if needed > free:
+            raise Conflict(
+                f"There is no room to load another version beside this one: its workers need about "
+                f"{needed / 2**20:.0f} MiB, and {free / 2**20:.0f} MiB are free. Use fewer workers (WEEDWATCH_WORKERS), "
+                "or more memory."
+            )
 
     async def _look(self) -> list[Operation]:
         """Take up what the database says; as the leader, also carry on what runs."""
@@ -152,7 +165,7 @@ class Changes:
 
     async def _carry_on(self, operation: Operation) -> None:
         stage, message = self._waits_for(operation)
-        if stage and (cause := self._load_failure(operation) or self._wrong_answer(operation)):
+        if stage and (cause := self._failure(operation)):
             await self._end(operation, stage, cause)
         elif stage and (datetime.now(UTC) - operation.created_at).total_seconds() > LOADING_SECONDS:
             await self._end(operation, stage, f"It took over {LOADING_SECONDS:.0f} s. {message}")
@@ -169,7 +182,7 @@ class Changes:
         for version in operation.versions:
             served = self._fleet.find(operation.model, version)
             if served is None:
-                return "loading", self._fleet.why_missing(operation.model, version) or "The archive is being read."
+                return "loading", "The archive is being read."
             if not all(place.ready >= self._fleet.workers for place in served.places):
                 return "loading", next((p.reason for p in served.places if p.reason), None) or "Workers are loading."
             if not served.is_proven:
@@ -183,6 +196,11 @@ class Changes:
                 if f"{operation.model}/{version}" not in facts.get("proven", ()):
                     return f"Another replica has not seen version {version} proven yet."
         return None
+
+    def _failure(self, operation: Operation) -> str | None:
+        """Why it cannot come to anything, however long one waits."""
+        missing = [self._fleet.why_missing(operation.model, version) for version in operation.versions]
+        return next(filter(None, missing), None) or self._load_failure(operation) or self._wrong_answer(operation)
 
     def _load_failure(self, operation: Operation) -> str | None:
         """What the handler said of a load that failed since the operation began; TorchServe only says that it died."""

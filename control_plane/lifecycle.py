@@ -13,6 +13,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import psutil
+
 from control_plane import archives
 from control_plane.archives import Archive, NoArchive
 from control_plane.dispatch import Dispatcher, Outcome, Send
@@ -179,6 +181,10 @@ class Fleet:
             return self.stable_of(rollout.model), "stable"
         return served, role
 
+    def memory_of_workers(self) -> int:
+        """Bytes that the workers of the stable version take; 0 where they cannot be seen, as in another container."""
+        return sum(_resident(worker.pid) for place in self.stable.places for worker in place.workers)
+
     def facts(self) -> dict[str, Any]:
         """For the other replicas: the revisions that this one goes by, its calls under way, what it saw proven."""
         calls = {"/".join(key): each.lane.waiting + each.lane.busy for key, each in self._served.items()}
@@ -324,3 +330,10 @@ class Fleet:
         if not each.ready:
             each.proof = Proof()
         each.lane.set_capacity(number, self._share.of(place.ready))
+
+
+def _resident(pid: int) -> int:
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
+        return 0

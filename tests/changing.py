@@ -1,0 +1,117 @@
+"""Changes the models of a running service over its public API, and looks at what TorchServe has."""
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from tests.proofs.stack import Stack, running
+from tests.versions import as_version
+
+SECONDS = 180.0
+MODEL = "/models/plants"
+
+
+@dataclass(frozen=True)
+class Changing:
+    """A service with a model store of its own, in which versions of the one built archive are put."""
+
+    stack: Stack
+    store: Path
+    http: httpx2.Client
+
+    @property
+    def admin(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {(self.stack.state / 'admin-token').read_text().strip()}"}
+
+    @property
+    def archive(self) -> Path:
+        return self.store / "plants-1.mar"
+
+    def facts(self) -> dict[str, Any]:
+        answer = self.http.get(MODEL)
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.json()
+        assert answer.headers["etag"] == f'"{body["rollout"]["revision"]}"'
+        return body
+
+    @property
+    def stable(self) -> str:
+        return str(self.facts()["rollout"]["stable"])
+
+    def add(self, version: str, **changes: Any) -> None:
+        """Put it into the store, with some of its files changed, and make it known."""
+        as_version(self.archive, self.store, version, {name.replace("__", "."): to for name, to in changes.items()})
+        added = self.http.post(f"{MODEL}/versions", json={"version": version}, headers=self.admin)
+        assert (added.status_code, added.json().get("state")) == (201, "ready"), added.text
+
+    def ask_for(self, wanted: dict[str, Any] | None) -> httpx2.Response:
+        """A rollout; None for a rollback."""
+        headers = {**self.admin, "If-Match": f'"{self.facts()["rollout"]["revision"]}"'}
+        if wanted is None:
+            return self.http.post(f"{MODEL}/rollback", headers=headers)
+        return self.http.put(f"{MODEL}/rollout", json=wanted, headers=headers)
+
+    def change(self, wanted: dict[str, Any] | None) -> dict[str, Any]:
+        """The operation as it ended."""
+        begun = self.ask_for(wanted)
+        assert begun.status_code == 202, begun.text
+        return self.ended(begun.headers["location"])
+
+    def ended(self, operation: str) -> dict[str, Any]:
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
+            try:
+                answer = self.http.get(operation)
+            except httpx2.TransportError:  # a control plane that is just being killed
+                answer = None
+            if answer is not None and answer.status_code == 200 and answer.json()["state"] != "running":
+                ended: dict[str, Any] = answer.json()
+                return ended
+            time.sleep(0.1)
+        raise AssertionError(f"The change has not ended within {SECONDS:g} s.")
+
+    def run_description(self) -> dict[str, Any]:
+        described: dict[str, Any] = json.loads((self.stack.state / "run.json").read_text())
+        return described
+
+    def registered(self) -> dict[str, int]:
+        """The versions that TorchServe has, and how many of their workers are ready; none when it does not answer."""
+        port = self.run_description()["ports"]["management"]
+        try:
+            answer = httpx2.get(f"http://127.0.0.1:{port}/models/plants/all", timeout=10)
+        except httpx2.TransportError:
+            return {}
+        found = answer.json() if answer.status_code == 200 else []
+        return {each["modelVersion"]: sum(worker["status"] == "READY" for worker in each["workers"]) for each in found}
+
+    def unpacked(self) -> int:
+        """Copies of archives that TorchServe has unpacked."""
+        folder = Path(self.run_description()["private"]) / "models"
+        return len(list(folder.iterdir())) if folder.is_dir() else 0
+
+
+@contextmanager
+def changing(root: Path, built: Path, **environment: str) -> Iterator[Changing]:
+    """Started and ready; `built` is the archive of version 1."""
+    folder = Path(tempfile.mkdtemp(prefix="ww-"))
+    folder.chmod(0o755)
+    store = folder / "store"
+    store.mkdir()
+    shutil.copy(built, store / "plants-1.mar")
+    settings = {"WEEDWATCH_MODEL_STORE": str(store), **environment}
+    try:
+        with (
+            running(Stack(root, folder, environment=settings)) as stack,
+            httpx2.Client(base_url=f"http://127.0.0.1:{stack.port}", timeout=60) as http,
+        ):
+            yield Changing(stack, store, http)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
