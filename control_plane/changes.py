@@ -125,9 +125,8 @@ class Changes:
         needed, free = self._fleet.memory_of_workers(), psutil.virtual_memory().available
         if needed > free:
             raise Conflict(
-                f"There is no room to load another version beside this one: its workers need about "
-                f"{needed / 2**20:.0f} MiB, and {free / 2**20:.0f} MiB are free. Use fewer workers (WEEDWATCH_WORKERS), "
-                "or more memory."
+                f"There is no room to load another version beside this one: its workers need about {needed >> 20} MiB, "
+                f"and {free >> 20} MiB are free. Use fewer workers (WEEDWATCH_WORKERS), or more memory."
             )
 
     async def _look(self) -> list[Operation]:
