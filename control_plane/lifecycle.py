@@ -275,7 +275,7 @@ class Fleet:
             place, workers = each.places[number], found.get(each.archive.version)
             if workers is None:
                 self._saw(number, each, [], "The model is being registered.")
-                await self._register(torchserve, each, place)
+                await self._register(number, each, place)
             elif not workers:
                 self._saw(number, each, [], "The model has no workers.")
                 await self._clear_residue(torchserve, each, place)
@@ -285,16 +285,20 @@ class Fleet:
                 if ready:
                     place.failures = 0
                 self._saw(number, each, workers, None if ready else "The model's workers are loading.")
+                if self._acts and ready == len(workers) < self.workers:
+                    await torchserve.scale(*each.key, ready + 1)
         for version in found.keys() - {version for of, version in self._served if of == model}:
             await self._retire(torchserve, model, version)
 
-    async def _register(self, torchserve: TorchServe, each: Served, place: Place) -> None:
+    async def _register(self, number: int, each: Served, place: Place) -> None:
+        """With all workers; beside a version that answers with one, the others follow: loading takes a core each."""
         if monotonic() < place.next_try or not self._acts:
             return
         place.failures = min(place.failures + 1, len(BACK_OFF_SECONDS) - 1)
         place.next_try = monotonic() + BACK_OFF_SECONDS[place.failures]
         log.info("registering the model", extra={"archive": each.archive.file.name, "try": place.failures})
-        await torchserve.register(each.archive.file.name, self.workers)
+        is_beside = any(other.places[number].ready for other in self.all())
+        await self._torchserves[number].register(each.archive.file.name, 1 if is_beside else self.workers)
 
     async def _clear_residue(self, torchserve: TorchServe, each: Served, place: Place) -> None:
         place.empty_since = place.empty_since or monotonic()

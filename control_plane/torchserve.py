@@ -150,6 +150,13 @@ class TorchServe:
         if status not in (200, 202, 206, 409):
             raise TorchServeUnreachable(f"register answered {status}: {_message(body)}")
 
+    async def scale(self, model: str, version: str, workers: int) -> None:
+        """Begin to start workers until there are so many."""
+        query = {"min_worker": str(workers), "max_worker": str(workers), "synchronous": "false"}
+        status, body = await self._manage("PUT", f"/models/{model}/{version}", query)
+        if status not in (200, 202, 404):
+            raise TorchServeUnreachable(f"scale answered {status}: {_message(body)}")
+
     async def unregister(self, model: str, version: str) -> None:
         status, body = await self._manage("DELETE", f"/models/{model}/{version}")
         if status not in (200, 202, 404):
