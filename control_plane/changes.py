@@ -6,6 +6,7 @@ where the last one was cut off.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from control_plane import archives, audit, models
 from control_plane.archives import Archive
 from control_plane.database import Connection, Database, within
 from control_plane.errors import Conflict, DatabaseUnavailable, ModelNotFound
+from control_plane.guard import Seen, objection, together
 from control_plane.lifecycle import Fleet
 from control_plane.models import ModelVersion, Operation
 from control_plane.replicas import Share
@@ -87,7 +89,13 @@ class Changes:
         return await within(self._database.timeout_seconds, self._begin(model, wanted, actor, action, revision))
 
     async def _begin(
-        self, model: str, wanted: Rollout | None, actor: str, action: str, revision: int | None
+        self,
+        model: str,
+        wanted: Rollout | None,
+        actor: str,
+        action: str,
+        revision: int | None,
+        why: str | None = None,
     ) -> Operation:
         async with self._database.connection() as connection, connection.transaction():
             present = await models.rollout_to_change(connection, model)
@@ -110,7 +118,7 @@ class Changes:
             now = datetime.now(UTC)
             operation = Operation(
                 uuid.uuid7(), model, present.revision, wanted.stable, wanted.canary, wanted.canary_percent, actor,
-                action, "running", "loading", None, now, now,
+                action, why, "running", "loading", None, now, now,
             )  # fmt: skip
             try:
                 async with connection.transaction():
@@ -142,6 +150,9 @@ class Changes:
         if await self._share.lead():
             for operation in running:
                 await self._carry_on(operation)
+            for rollout in rollouts:
+                if rollout.canary is not None and not any(each.model == rollout.model for each in running):
+                    await self._guard(rollout, rollout.canary)
         return running
 
     async def _add_first(self, connection: Connection) -> None:
@@ -188,6 +199,21 @@ class Changes:
                 failure = served.proof.failure or "The reference pictures have not all answered yet."
                 return "proving", f"Version {version}: {failure}"
         return "", ""
+
+    async def _guard(self, rollout: Rollout, canary: str) -> None:
+        """Take a canary away that does worse than stable, without being asked."""
+        facts = [self._fleet.facts(), *await self._share.others_facts()]
+
+        def seen(version: str) -> Seen:
+            parts = [each.get("seen", {}).get(f"{rollout.model}/{version}") for each in facts]
+            return together([part for part in parts if part])
+
+        why = objection(seen(canary), seen(rollout.stable))
+        if why is None:
+            return
+        log.warning("the guard takes a canary away", extra={"model": rollout.model, "version": canary, "cause": why})
+        with contextlib.suppress(Conflict):  # somebody was faster
+            await self._begin(rollout.model, None, "guard", "rollback", rollout.revision, why)
 
     async def _unproven_elsewhere(self, operation: Operation) -> str | None:
         for facts in await self._share.others_facts():
@@ -287,6 +313,7 @@ def _facts(operation: Operation) -> dict[str, object]:
         "stable": operation.stable,
         "canary": operation.canary,
         "canary_percent": operation.canary_percent,
+        "why": operation.why,
     }
 
 

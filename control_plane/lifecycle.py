@@ -19,6 +19,7 @@ from control_plane import archives
 from control_plane.archives import Archive, NoArchive
 from control_plane.dispatch import Dispatcher, Outcome, Send
 from control_plane.errors import ModelNotFound
+from control_plane.guard import Window
 from control_plane.metrics import Metrics
 from control_plane.replicas import Share
 from control_plane.rollout import Role, Rollout
@@ -83,6 +84,7 @@ class Served:
     send: Send
     places: list[Place]
     proof: Proof = field(default_factory=Proof)
+    window: Window = field(default_factory=Window)
 
     @property
     def key(self) -> Key:
@@ -192,6 +194,7 @@ class Fleet:
             "revisions": {rollout.model: rollout.revision for rollout in self.rollouts.values()},
             "calls": {name: count for name, count in calls.items() if count},
             "proven": ["/".join(key) for key, each in self._served.items() if each.is_proven],
+            "seen": {"/".join(key): vars(each.window.seen()) for key, each in self._served.items()},
         }
 
     async def want(self, rollouts: Iterable[Rollout], coming: Iterable[Key] = ()) -> None:

@@ -41,6 +41,7 @@ class Operation:
     canary_percent: float
     actor: str
     action: str
+    why: str | None
     state: str
     stage: str
     message: str | None
@@ -145,11 +146,11 @@ async def begin(connection: Connection, operation: Operation) -> None:
     await connection.execute(
         """
         INSERT INTO operations (
-            id, model, revision, stable, canary, canary_percent, actor, action, state, stage, message, created_at,
-            updated_at)
+            id, model, revision, stable, canary, canary_percent, actor, action, why, state, stage, message,
+            created_at, updated_at)
         VALUES (
             %(id)s, %(model)s, %(revision)s, %(stable)s, %(canary)s, %(canary_percent)s, %(actor)s, %(action)s,
-            %(state)s, %(stage)s, %(message)s, %(created_at)s, %(updated_at)s)
+            %(why)s, %(state)s, %(stage)s, %(message)s, %(created_at)s, %(updated_at)s)
         """,
         vars(operation),
     )

@@ -10,7 +10,7 @@ from control_plane import history
 from control_plane.archives import Reference
 from control_plane.dispatch import Priority
 from control_plane.domain import Label, judge
-from control_plane.errors import ClientLeft, ModelNotLoaded, ServingError
+from control_plane.errors import ClientLeft, DeadlineExceeded, ModelNotLoaded, ProcessingError, ServingError
 from control_plane.lifecycle import Fleet, Served
 from control_plane.metrics import Metrics
 from control_plane.pictures import Pictures
@@ -22,6 +22,7 @@ from control_plane.uploads import Picture
 
 log = logging.getLogger(__name__)
 
+BLAMED = (ProcessingError, DeadlineExceeded)  # what a version may be to blame for
 LEAST_TOP_K = 5  # the verdict needs the best few, however few the client wants
 
 
@@ -78,6 +79,7 @@ class Predictor:
                 try:
                     inference = await self._infer(served, picture, asked)
                 except ModelNotLoaded:
+                    served.window.note(None)
                     # The version may have been taken away meanwhile, or be a sick canary: once more, by stable.
                     stable = self._fleet.stable_of(served.archive.model)
                     if asked.version is not None or stable is served:
@@ -89,12 +91,15 @@ class Predictor:
             outcome = row.verdict
         except ServingError as error:
             outcome = error.code
+            if isinstance(error, BLAMED):
+                served.window.note(None)
             raise
         except ClientLeft:
             outcome = "client_left"
             raise
         finally:
             self._measure(served, role, outcome, monotonic() - started)
+        served.window.note(row.processing_seconds)
         self._metrics.confidence.labels(*served.key).observe(row.confidence)
         self.last_success = monotonic()
         return Recorded(row, in_database)

@@ -227,6 +227,14 @@ class Info(BaseModel):
     runtime: dict[str, str]
 
 
+class LastMinute(BaseModel):
+    """What this replica saw of a version."""
+
+    answered: int
+    failed: int
+    p95_seconds: float
+
+
 class VersionFacts(BaseModel):
     """One version that the service knows."""
 
@@ -243,6 +251,7 @@ class VersionFacts(BaseModel):
     workers: list["WorkerFacts"]
     reference: ReferenceProof | None = Field(description="Reference pictures that answer as pinned; null: not loaded.")
     queue_depth: int
+    last_minute: LastMinute | None = Field(description="null: not loaded.")
 
 
 class RolloutFacts(BaseModel):
@@ -275,6 +284,7 @@ class OperationFacts(BaseModel):
     canary: str | None
     canary_percent: float
     actor: str
+    why: str | None = Field(description="Of what the guard did by itself.")
     state: Literal["running", "done", "failed"]
     stage: str = Field(description="What it is at: loading, proving, switching, ended.")
     message: str | None = Field(description="What it waits for, or why it failed.")

@@ -39,6 +39,7 @@ CREATE TABLE operations (
     canary_percent  double precision NOT NULL,
     actor           text NOT NULL,
     action          text NOT NULL,
+    why             text,
     state           text NOT NULL CHECK (state IN ('running', 'done', 'failed')),
     stage           text NOT NULL,
     message         text,

@@ -160,6 +160,7 @@ def _version(service: Parts, rollout: Rollout | None, version: ModelVersion) -> 
         if served
         else None,
         queue_depth=served.lane.waiting if served else 0,
+        last_minute=schemas.LastMinute(**vars(served.window.seen())) if served else None,
     )
 
 

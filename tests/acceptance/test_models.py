@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import httpx2
@@ -108,6 +108,39 @@ def test_a_canary_answers_its_share_and_a_key_stays_with_its_version(models: Cha
     only(models, "1")
     assert models.http.delete("/models/plants/versions/2", headers=models.admin).status_code == 204
     assert [each["version"] for each in models.facts()["versions"]] == ["1"]
+
+
+def slow(content: bytes) -> bytes:
+    return content.replace(b"        rows = [\n", b"        __import__('time').sleep(0.3)\n        rows = [\n", 1)
+
+
+def failing(content: bytes) -> bytes:
+    """At every picture with this comment in it: the reference pictures have none."""
+    raising = b"""
+        if any(b"canary-must-fail" in bytes(row.get("body", b"")) for row in data):
+            raise OSError
+"""
+    return content.replace(b"        rows = [\n", raising + b"        rows = [\n", 1)
+
+
+@pytest.mark.parametrize(("version", "change", "word"), [("7", slow, "takes"), ("8", failing, "failed")])
+def test_a_canary_that_does_worse_is_taken_away_by_itself(
+    models: Changing, photo: bytes, version: str, change: Callable[[bytes], bytes], word: str
+) -> None:
+    note = b"canary-must-fail"
+    marked = photo[:2] + b"\xff\xfe" + (len(note) + 2).to_bytes(2, "big") + note + photo[2:]
+    models.add(version, plant_classifier__py=change)
+    assert models.change({"stable": "1", "canary": version, "canary_percent": 50})["state"] == "done"
+    began = time.monotonic()
+    with asked_all_the_time(models, marked) as answers:
+        wait_until(lambda: models.facts()["rollout"]["canary"] is None, SECONDS)
+    assert time.monotonic() - began < 60
+
+    operation = models.facts()["operation"]
+    assert (operation["actor"], operation["action"], operation["state"]) == ("guard", "rollback", "done")
+    assert word in operation["why"]
+    assert {role for _, _, role in answers} >= {"stable"}
+    only(models, "1")
 
 
 def test_a_version_that_cannot_be_loaded_reaches_nobody_and_the_cause_is_said(models: Changing, photo: bytes) -> None:

@@ -36,7 +36,7 @@ CONTROL_PLANE = (
     ("database",),
     ("metrics",),
     ("logs",),
-    ("domain", "rollout"),
+    ("domain", "rollout", "guard"),
     ("credentials", "presence"),
     ("errors",),
     ("settings",),

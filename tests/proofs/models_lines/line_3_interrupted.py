@@ -9,6 +9,7 @@ from tests.changing import Changing, changing
 from tests.checker.client import ask, asking
 from tests.faults.processes import wait_until
 from tests.proofs.harness import Context
+from tests.proofs.models_lines import side_by_side
 from tests.proofs.results import Figure, at_most, for_the_record, is_true, none_of
 from tests.proofs.samples import samples
 
@@ -26,7 +27,7 @@ def run(context: Context) -> list[Figure]:
         for kind in KINDS:
             figures += _killed(context, place, kind)
         figures += _wiped(context, place)
-        return figures
+    return [*figures, *side_by_side.run(context)]
 
 
 def _killed(context: Context, place: Changing, kind: str) -> list[Figure]:
@@ -57,7 +58,9 @@ def _killed(context: Context, place: Changing, kind: str) -> list[Figure]:
         context.say(f"{kind}, round {number + 1} of {rounds}: {operation['state']}, {place.stable} answers.")
     return [
         none_of(f"{kind} killed during a change: what is wanted was not reached", faults, rounds, context.say),
-        at_most(f"{kind} killed: slowest return to what is wanted", max(late, default=float("inf")), REACHED_SECONDS, "s"),
+        at_most(
+            f"{kind} killed: slowest return to what is wanted", max(late, default=float("inf")), REACHED_SECONDS, "s"
+        ),
         for_the_record(f"{kind} killed: answers meanwhile", str(len(answers))),
     ]
 

@@ -1,0 +1,54 @@
+"""A canary goes when it fails or is slow beside stable, never because of a few requests or of what both do."""
+
+import pytest
+
+from control_plane.guard import LEAST_REQUESTS, Seen, Window, objection, together
+
+GOOD = Seen(200, 0, 0.04)
+
+
+@pytest.mark.parametrize(
+    ("canary", "stable", "words"),
+    [
+        (Seen(90, 10, 0.04), GOOD, "failed 10 of its last 100"),
+        (Seen(0, 40, 0.0), Seen(), "failed 40 of its last 40"),
+        (Seen(40, 0, 0.3), GOOD, "takes 300 ms"),
+        (Seen(40, 0, 0.11), Seen(40, 0, 0.05), "takes 110 ms"),
+    ],
+)
+def test_a_canary_that_fails_or_is_slow_must_go(canary: Seen, stable: Seen, words: str) -> None:
+    assert words in (objection(canary, stable) or "")
+
+
+@pytest.mark.parametrize(
+    ("canary", "stable"),
+    [
+        (Seen(100, 0, 0.05), GOOD),
+        (Seen(LEAST_REQUESTS - 2, 1, 9.0), GOOD),  # too few
+        (Seen(98, 2, 0.04), GOOD),  # two may fail by chance
+        (Seen(80, 20, 0.04), Seen(80, 20, 0.04)),  # both fail: it is not the canary
+        (Seen(40, 0, 0.9), Seen(10, 0, 0.1)),  # too little is known of stable
+        (Seen(40, 0, 0.011), Seen(40, 0, 0.005)),  # more than twice of nearly nothing
+        (Seen(), Seen()),
+    ],
+)
+def test_what_says_nothing_against_it_changes_nothing(canary: Seen, stable: Seen) -> None:
+    assert objection(canary, stable) is None
+
+
+def test_a_window_forgets_what_is_older_than_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("control_plane.guard.monotonic", lambda: now)
+    window = Window()
+    for hundredth in range(100):
+        window.note(hundredth / 100)
+    window.note(None)
+    assert window.seen() == Seen(100, 1, 0.94)
+    now += 61
+    window.note(0.5)
+    assert window.seen() == Seen(1, 0, 0.5)
+
+
+def test_replicas_are_judged_together() -> None:
+    assert together([Seen(10, 1, 0.5), {"answered": 90, "failed": 4, "p95_seconds": 0.1}]) == Seen(100, 5, 0.1)
+    assert together([]) == Seen()
