@@ -1,22 +1,30 @@
 """Models: what there is, who answers, and changes of that."""
 
+import asyncio
+import contextlib
 import re
+from collections.abc import AsyncIterator
+from time import monotonic
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Depends, Header, Response
+from fastapi.sse import EventSourceResponse
 
 from control_plane import changes, models, schemas
 from control_plane.archives import NoArchive
 from control_plane.database import within
 from control_plane.dependencies import Admin, Parts, Service
-from control_plane.errors import Conflict, ModelNotFound, NotFound
+from control_plane.errors import Conflict, DatabaseUnavailable, ModelNotFound, NotFound
 from control_plane.lifecycle import Served
 from control_plane.models import ModelVersion, Operation
 from control_plane.rollout import Rollout
 from control_plane.schemas import Name
 
 router = APIRouter(tags=["models"])
+
+LOOK_SECONDS = 0.5
+WATCH_SECONDS = 600.0
 
 IfMatch = Annotated[
     str | None, Header(description='The revision that was read, as in `"3"`; another one answers 409.', max_length=32)
@@ -83,12 +91,38 @@ async def roll_back(
     return await _begin(service, response, name, None, actor, "rollback", _revision(if_match))
 
 
-@router.get("/models/{name}/operations/{number}", summary="How far a change is")
-async def get_operation(service: Service, name: Name, number: UUID) -> schemas.OperationFacts:
+async def _existing(service: Service, name: Name, number: UUID) -> Operation:
     found = await changes.find_operation(service.database, name, number)
     if found is None:
         raise NotFound("There is no such operation of this model.")
-    return _operation(found)
+    return found
+
+
+Existing = Annotated[Operation, Depends(_existing)]
+
+
+@router.get("/models/{name}/operations/{number}", summary="How far a change is")
+async def get_operation(operation: Existing) -> schemas.OperationFacts:
+    return _operation(operation)
+
+
+@router.get(
+    "/models/{name}/operations/{number}/events",
+    summary="The same as it happens: an event for each step, until it has ended",
+    response_class=EventSourceResponse,
+)
+async def watch_operation(service: Service, operation: Existing) -> AsyncIterator[schemas.OperationFacts]:
+    """Server-sent events; read them with fetch or `curl -N`. The stream ends with the change, or after ten minutes."""
+    until, told = monotonic() + WATCH_SECONDS, None
+    while True:
+        if operation != told:
+            yield _operation(operation)
+            told = operation
+        if operation.state != "running" or monotonic() > until:
+            return
+        await asyncio.sleep(LOOK_SECONDS)
+        with contextlib.suppress(DatabaseUnavailable):  # it goes on when the database is back
+            operation = await changes.find_operation(service.database, operation.model, operation.id) or operation
 
 
 @router.delete("/models/{name}/operations/{number}", summary="Cancel a change that is under way")

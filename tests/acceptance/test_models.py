@@ -172,6 +172,20 @@ def test_a_version_that_answers_its_references_wrongly_is_refused(models: Changi
     assert models.stable == "1"
 
 
+def test_a_change_can_be_watched_until_it_has_ended(models: Changing) -> None:
+    models.add("9")
+    location = models.ask_for({"stable": "1", "canary": "9", "canary_percent": 1}).headers["location"]
+    with models.http.stream("GET", f"{location}/events") as events:
+        assert events.headers["content-type"].startswith("text/event-stream")
+        told = [json.loads(line.removeprefix("data: ")) for line in events.iter_lines() if line.startswith("data: ")]
+
+    assert [told[0]["state"], told[-1]["state"]] == ["running", "done"]
+    assert len({(each["stage"], each["message"]) for each in told}) == len(told) >= 3
+    gone = models.http.get("/models/plants/operations/01890000-0000-7000-8000-000000000000/events")
+    assert (gone.status_code, gone.json()["code"]) == (404, "not_found")
+    assert models.change(None)["state"] == "done"
+
+
 def test_a_version_whose_archive_is_gone_fails_at_once(models: Changing) -> None:
     models.add("6")
     (models.store / "plants-6.mar").unlink()
