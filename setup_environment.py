@@ -291,6 +291,18 @@ def sync(uv: str, choice: str) -> None:
     run([uv, "pip", "sync", *target, "--require-hashes", *locks], minutes=120)
     if choice == "cpu":
         run([uv, "pip", "install", *target, "--torch-backend", "cpu", "-r", "requirements/torch.in"], minutes=60)
+    write_launcher()
+
+
+def write_launcher() -> None:
+    """`.venv/bin/weedwatch`, wherever it is called from."""
+    python = VENV / "bin" / "python"
+    launcher = VENV / "bin" / "weedwatch"
+    launcher.write_text(
+        f"#!{python}\nimport sys\n\nsys.path.insert(0, {str(ROOT)!r})\n"
+        "from weedwatch.commands import main\n\nsys.exit(main())\n"
+    )
+    launcher.chmod(0o755)
 
 
 def compile_packages() -> None:

@@ -46,9 +46,13 @@ class Changing:
     def stable(self) -> str:
         return str(self.facts()["rollout"]["stable"])
 
-    def add(self, version: str, **changes: Any) -> None:
-        """Put it into the store, with some of its files changed, and make it known."""
+    def put(self, version: str, **changes: Any) -> None:
+        """Put it into the store, with some of its files changed (`model__onnx` is model.onnx)."""
         as_version(self.archive, self.store, version, {name.replace("__", "."): to for name, to in changes.items()})
+
+    def add(self, version: str, **changes: Any) -> None:
+        """Put it there and make it known."""
+        self.put(version, **changes)
         added = self.http.post(f"{MODEL}/versions", json={"version": version}, headers=self.admin)
         assert (added.status_code, added.json().get("state")) == (201, "ready"), added.text
 
