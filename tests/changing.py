@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -12,10 +14,11 @@ from typing import Any
 
 import httpx2
 
-from tests.proofs.stack import Stack, running
+from tests.proofs.stack import Stack, clean_environment, running
 from tests.versions import as_version
 
 SECONDS = 180.0
+BUILD_SECONDS = 600
 MODEL = "/models/plants"
 
 
@@ -103,13 +106,16 @@ class Changing:
 
 
 @contextmanager
-def changing(root: Path, built: Path, **environment: str) -> Iterator[Changing]:
-    """Started and ready; `built` is the archive of version 1."""
+def changing(root: Path, **environment: str) -> Iterator[Changing]:
+    """Started and ready, with version 1."""
     folder = Path(tempfile.mkdtemp(prefix="ww-"))
     folder.chmod(0o755)
     store = folder / "store"
     store.mkdir()
-    shutil.copy(built, store / "plants-1.mar")
+    for built in (root / "model_store").glob("plants-1.mar"):
+        shutil.copy(built, store)  # built again only when it is not current
+    command = [sys.executable, "-m", "handlers.archive", "--model", "plants", "--output", str(store)]
+    subprocess.run(command, cwd=root, env=clean_environment(), timeout=BUILD_SECONDS, check=True, capture_output=True)
     settings = {"WEEDWATCH_MODEL_STORE": str(store), **environment}
     try:
         with (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import ROOT, SAMPLES, Service
+from tests.acceptance.conftest import ROOT, SAMPLES
 from tests.changing import Changing, changing
 from tests.proofs.stack import clean_environment, free_port
 
@@ -16,9 +16,8 @@ SECONDS = 180
 
 
 @pytest.fixture(scope="module")
-def models(service: Service) -> Iterator[Changing]:
-    service.http.get("/health/ready").raise_for_status()
-    with changing(ROOT, ROOT / "model_store" / "plants-1.mar") as place:
+def models() -> Iterator[Changing]:
+    with changing(ROOT) as place:
         yield place
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import httpx2
 import pytest
 
-from tests.acceptance.conftest import ROOT, Service
+from tests.acceptance.conftest import ROOT
 from tests.acceptance.running import wait_until
 from tests.changing import Changing, changing
 
@@ -19,10 +19,8 @@ JPEG = {"Content-Type": "image/jpeg"}
 
 
 @pytest.fixture(scope="module")
-def models(service: Service) -> Iterator[Changing]:
-    """Begins with the archive that `service` has built."""
-    service.http.get("/health/ready").raise_for_status()
-    with changing(ROOT, ROOT / "model_store" / "plants-1.mar") as place:
+def models() -> Iterator[Changing]:
+    with changing(ROOT) as place:
         yield place
 
 

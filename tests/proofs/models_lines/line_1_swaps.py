@@ -21,7 +21,7 @@ SETTLED_SECONDS = 3.0  # after which no replica may go by the old rollout
 
 
 def run(context: Context) -> list[Figure]:
-    with changing(context.root, context.root / "model_store" / "plants-1.mar") as place:
+    with changing(context.root) as place:
         place.add("2")
         return _swap(context, place)
 

@@ -21,7 +21,7 @@ KINDS = ("control plane", "java", "postgres")
 
 
 def run(context: Context) -> list[Figure]:
-    with changing(context.root, context.root / "model_store" / "plants-1.mar") as place:
+    with changing(context.root) as place:
         place.add("2")
         figures: list[Figure] = []
         for kind in KINDS:

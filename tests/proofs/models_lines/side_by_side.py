@@ -24,11 +24,10 @@ AGREED_SECONDS = 30.0
 
 
 def run(context: Context) -> list[Figure]:
-    built = context.root / "model_store" / "plants-1.mar"
     context.folder.chmod(0o711)  # PostgreSQL of root's runs as another user
     with (
         own_postgres(context.folder / "database") as postgres,
-        changing(context.root, built, DATABASE_URL=postgres.url) as place,
+        changing(context.root, DATABASE_URL=postgres.url) as place,
         replica(place.stack, "second", postgres.url) as second,
     ):
         place.add("2")
