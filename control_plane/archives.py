@@ -31,6 +31,8 @@ class Archive:
     labels: tuple[str, ...]
     card: ModelCard
     references: tuple[Reference, ...]
+    reads_names: bool = False
+    """Whether its handler takes a picture by the name of a file."""
 
 
 def newest(model_store: Path, model: str) -> Archive:
@@ -89,13 +91,16 @@ def _read(file: Path, model: str, version: str) -> Archive:
         names = labels if isinstance(labels, list) else [labels[key] for key in sorted(labels, key=int)]
         members = set(mar.namelist())
         card = _json(mar, "model_card.json") if "model_card.json" in members else {}
+        build = _json(mar, "build.json") if "build.json" in members else {}
         pinned = _json(mar, "reference.json") if "reference.json" in members else []
         references = tuple(
             Reference(mar.read(each["file"]), str(each["label"]), float(each["confidence"])) for each in pinned
         )
     if not references:
         raise ValueError("it has no reference pictures")
-    return Archive(file, model, version, tuple(map(str, names)), ModelCard.from_json(card), references)
+    return Archive(
+        file, model, version, tuple(map(str, names)), ModelCard.from_json(card), references, build.get("frame", 1) >= 2
+    )
 
 
 def _json(mar: zipfile.ZipFile, member: str) -> Any:

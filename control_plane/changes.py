@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 from uuid import UUID
 
 import psutil
@@ -50,6 +51,7 @@ class Changes:
         self._first = first
         self._handler_log = handler_log
         self._knows_first = False
+        self._since: dict[UUID, float] = {}  # when this replica first carried an operation on
         fleet.is_alone = lambda: not (database.ready and database.up)
 
     async def open(self) -> None:
@@ -109,7 +111,7 @@ class Changes:
             wanted = wanted or _back(present)
             for version in wanted.versions:
                 found = await models.find_version(connection, model, version)
-                if found is None:
+                if found is None or found.state == "retired":
                     raise ModelNotFound(f"There is no version '{version}' of '{model}'; add it first.")
                 if found.state != "ready" and version not in present.versions:
                     raise Conflict(f"Version '{version}' is {found.state}: {found.reason or 'no reason is known'}")
@@ -159,6 +161,7 @@ class Changes:
         """The newest archive of the store answers when it is new; one that was known before does as was decided."""
         first = self._first
         sha256 = await asyncio.to_thread(archives.digest, first.file)
+        others = await self._share.others_facts()  # those that serve already are not switched by a start
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock(%(key)s)", {"key": REGISTRY_LOCK})
             known = await models.find_version(connection, first.model, first.version)
@@ -169,7 +172,7 @@ class Changes:
             rollout = await models.rollout_to_change(connection, first.model)
             if rollout is None:
                 await models.put_rollout(connection, Rollout(first.model, 1, first.version))
-            elif known is None and rollout.stable != first.version:
+            elif known is None and rollout.stable != first.version and not others:
                 new = Rollout(first.model, rollout.revision + 1, first.version, previous=rollout.stable)
                 await models.put_rollout(connection, new)
 
@@ -177,19 +180,19 @@ class Changes:
         stage, message = self._waits_for(operation)
         if stage and (cause := self._failure(operation)):
             await self._end(operation, stage, cause)
-        elif stage and (datetime.now(UTC) - operation.created_at).total_seconds() > LOADING_SECONDS:
-            await self._end(operation, stage, f"It took over {LOADING_SECONDS:.0f} s. {message}")
-        elif stage:
-            if (stage, message) != (operation.stage, operation.message):
-                await self._note(operation, "running", stage, message)
-        elif waiting := await self._unproven_elsewhere(operation):
-            await self._note(operation, "running", "proving", waiting)
-        else:
+            return
+        if not stage and (waiting := await self._unproven_elsewhere(operation)):
+            stage, message = "proving", waiting
+        if not stage:
             await self._switch(operation)
+        elif monotonic() - self._since.setdefault(operation.id, monotonic()) > LOADING_SECONDS:
+            await self._end(operation, stage, f"It took over {LOADING_SECONDS:.0f} s. {message}")
+        elif (stage, message) != (operation.stage, operation.message):
+            await self._note(operation, "running", stage, message)
 
     def _waits_for(self, operation: Operation) -> tuple[str, str]:
         """The stage that is not through yet and what it waits for; empty when all is proven here."""
-        for version in operation.versions:
+        for version in self._new(operation):
             served = self._fleet.find(operation.model, version)
             if served is None:
                 return "loading", "The archive is being read."
@@ -217,15 +220,23 @@ class Changes:
 
     async def _unproven_elsewhere(self, operation: Operation) -> str | None:
         for facts in await self._share.others_facts():
-            for version in operation.versions:
+            for version in self._new(operation):
                 if f"{operation.model}/{version}" not in facts.get("proven", ()):
                     return f"Another replica has not seen version {version} proven yet."
         return None
 
+    def _new(self, operation: Operation) -> list[str]:
+        """All but the present stable version: nothing has to be loaded for that, or waited for."""
+        rollout = self._fleet.rollouts.get(operation.model)
+        return [version for version in operation.versions if rollout is None or version != rollout.stable]
+
     def _failure(self, operation: Operation) -> str | None:
         """Why it cannot come to anything, however long one waits."""
-        missing = [self._fleet.why_missing(operation.model, version) for version in operation.versions]
-        return next(filter(None, missing), None) or self._load_failure(operation) or self._wrong_answer(operation)
+        causes = [self._fleet.why_missing(operation.model, version) for version in self._new(operation)]
+        for version in self._new(operation):
+            served = self._fleet.find(operation.model, version)
+            causes += [place.refusal for place in served.places] if served else []
+        return next(filter(None, causes), None) or self._load_failure(operation) or self._wrong_answer(operation)
 
     def _load_failure(self, operation: Operation) -> str | None:
         """What the handler said of a load that failed since the operation began; TorchServe only says that it died."""
@@ -259,6 +270,8 @@ class Changes:
             if present is None or present.revision != operation.revision:
                 await models.note(connection, operation.id, "failed", "switching", "The rollout changed meanwhile.")
                 return
+            if not await models.note(connection, operation.id, "done", "ended", None):
+                return  # cancelled meanwhile, or ended by another leader
             new = Rollout(
                 operation.model,
                 present.revision + 1,
@@ -268,7 +281,6 @@ class Changes:
                 previous=present.previous if operation.stable == present.stable else present.stable,
             )
             await models.put_rollout(connection, new)
-            await models.note(connection, operation.id, "done", "ended", None)
             facts = {**_facts(operation), "revision": new.revision}
             await audit.write(connection, actor=operation.actor, action="model.switched", facts=facts)
         log.info("the rollout has changed", extra=_facts(operation))
@@ -276,7 +288,8 @@ class Changes:
     async def _end(self, operation: Operation, stage: str, message: str) -> None:
         """It failed: what was loaded for it goes again, and is not tried again without being asked for."""
         async with self._database.connection() as connection, connection.transaction():
-            await models.note(connection, operation.id, "failed", stage, message)
+            if not await models.note(connection, operation.id, "failed", stage, message):
+                return
             for version in operation.versions:
                 if not self._answers(operation.model, version):
                     await models.set_state(connection, operation.model, version, "sick", message)
@@ -369,12 +382,14 @@ async def remove_version(database: Database, model: str, version: str, *, actor:
 async def _remove_version(database: Database, model: str, version: str, actor: str) -> None:
     async with database.connection() as connection, connection.transaction():
         rollout = await models.rollout_to_change(connection, model)
-        if await models.find_version(connection, model, version) is None:
+        known = await models.find_version(connection, model, version)
+        if known is None or known.state == "retired":
             raise ModelNotFound(f"There is no version '{version}' of '{model}'.")
         coming = [each for each in await models.running(connection) if each.model == model]
         if (rollout and version in rollout.versions) or any(version in each.versions for each in coming):
             raise Conflict(f"Version '{version}' answers at present, or is about to. Change the rollout first.")
-        await models.delete_version(connection, model, version)
+        # The row stays: a start that finds its archive in the store must not take it for a new one.
+        await models.set_state(connection, model, version, "retired", f"Removed by {actor}.")
         await audit.write(connection, actor=actor, action="model.removed", facts={"model": model, "version": version})
 
 

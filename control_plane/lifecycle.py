@@ -7,7 +7,7 @@ missing, and nobody unregisters.
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -18,12 +18,12 @@ import psutil
 from control_plane import archives
 from control_plane.archives import Archive, NoArchive
 from control_plane.dispatch import Dispatcher, Outcome, Send
-from control_plane.errors import ModelNotFound
+from control_plane.errors import DatabaseUnavailable, ModelNotFound
 from control_plane.guard import Window
 from control_plane.metrics import Metrics
 from control_plane.replicas import Share
 from control_plane.rollout import Role, Rollout
-from control_plane.torchserve import Item, TorchServe, TorchServeUnreachable, Worker
+from control_plane.torchserve import Item, Refusal, TorchServe, TorchServeUnreachable, Worker
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,7 @@ class Place:
 
     workers: list[Worker] = field(default_factory=list)
     reason: str | None = "The model is not registered yet."
+    refusal: str | None = None  # what TorchServe said when it would not register it
     failures: int = 0
     next_try: float = 0.0
     empty_since: float | None = None
@@ -85,6 +86,8 @@ class Served:
     places: list[Place]
     proof: Proof = field(default_factory=Proof)
     window: Window = field(default_factory=Window)
+    last_success: float = float("-inf")
+    """The `monotonic()` time of the newest answer, whoever asked."""
 
     @property
     def key(self) -> Key:
@@ -133,6 +136,7 @@ class Fleet:
         self._metrics = metrics
         self._served: dict[Key, Served] = {}
         self._missing: dict[Key, str] = {}
+        self._wanted: set[Key] = set()
         metrics.queue_depth.set_function(lambda: sum(each.lane.waiting for each in self._served.values()))
         metrics.in_flight.set_function(lambda: sum(each.lane.busy for each in self._served.values()))
 
@@ -172,6 +176,7 @@ class Fleet:
         rollout = self.rollouts.get(model or self.model)
         if rollout is None:
             raise ModelNotFound(f"No model '{model}' is served; GET /info lists what is.")
+        is_named = version is not None
         if version is None:
             version, role = rollout.choose(key)
         elif version in rollout.versions:
@@ -179,7 +184,9 @@ class Fleet:
         else:
             raise ModelNotFound(f"No version '{version}' of '{rollout.model}' is served; GET /info lists what is.")
         served = self._served[rollout.model, version]
-        if role == "canary" and served.lane.capacity == 0:  # nobody shall notice that a canary has died
+        if (
+            role == "canary" and not is_named and served.lane.capacity == 0
+        ):  # nobody shall notice that a canary has died
             return self.stable_of(rollout.model), "stable"
         return served, role
 
@@ -201,6 +208,7 @@ class Fleet:
         """Go by these rollouts from now on, and load what is coming beside them."""
         new = {rollout.model: rollout for rollout in rollouts}
         wanted = {(model, version) for model, each in new.items() for version in each.versions} | set(coming)
+        self._wanted = wanted
         for key in wanted - self._served.keys():
             try:
                 archive = await asyncio.to_thread(archives.find, self._store, *key)
@@ -234,7 +242,9 @@ class Fleet:
     def _serve(self, archive: Archive) -> Served:
         async def send(torchserve: int, items: Sequence[Item]) -> Sequence[Outcome]:
             began = monotonic()
-            outcomes = await self._torchserves[torchserve].infer(archive.model, archive.version, items)
+            outcomes = await self._torchserves[torchserve].infer(
+                archive.model, archive.version, items, by_name=archive.reads_names
+            )
             self._metrics.stage_seconds.labels("torchserve").observe(monotonic() - began)
             return outcomes
 
@@ -277,21 +287,36 @@ class Fleet:
         for each in [each for each in self.all() if each.archive.model == model]:
             place, workers = each.places[number], found.get(each.archive.version)
             if workers is None:
-                self._saw(number, each, [], "The model is being registered.")
-                await self._register(number, each, place)
+                self._saw(number, each, [], place.refusal or "The model is being registered.")
             elif not workers:
                 self._saw(number, each, [], "The model has no workers.")
-                await self._clear_residue(torchserve, each, place)
             else:
-                place.empty_since = None
+                place.empty_since = place.refusal = None
                 ready = sum(worker.ready for worker in workers)
                 if ready:
                     place.failures = 0
                 self._saw(number, each, workers, None if ready else "The model's workers are loading.")
-                if self._acts and ready == len(workers) < self.workers:
-                    await torchserve.scale(*each.key, ready + 1)
+            try:
+                await self._act(number, each, found)
+            except TorchServeUnreachable as error:  # of this version only: the others go on
+                place.refusal = str(error) if isinstance(error, Refusal) else None
+                log.warning("TorchServe refused", extra={"cause": str(error), "version": each.archive.version})
         for version in found.keys() - {version for of, version in self._served if of == model}:
-            await self._retire(torchserve, model, version)
+            try:
+                await self._retire(torchserve, model, version)
+            except (TorchServeUnreachable, DatabaseUnavailable) as error:
+                log.warning("a version is not unregistered yet", extra={"cause": repr(error), "version": version})
+
+    async def _act(self, number: int, each: Served, found: Mapping[str, list[Worker]]) -> None:
+        """What one version needs next in one TorchServe."""
+        place, workers = each.places[number], found.get(each.archive.version)
+        if workers is None:
+            await self._register(number, each, place)
+        elif not workers:
+            others = [version for version in found if version != each.archive.version]
+            await self._clear_residue(number, each, place, others)
+        elif self._acts and place.ready == len(workers) < self.workers:
+            await self._torchserves[number].scale(*each.key, place.ready + 1)
 
     async def _register(self, number: int, each: Served, place: Place) -> None:
         """With all workers; beside a version that answers with one, the others follow: loading takes a core each."""
@@ -303,17 +328,19 @@ class Fleet:
         is_beside = any(other.places[number].ready for other in self.all())
         await self._torchserves[number].register(each.archive.file.name, 1 if is_beside else self.workers)
 
-    async def _clear_residue(self, torchserve: TorchServe, each: Served, place: Place) -> None:
+    async def _clear_residue(self, number: int, each: Served, place: Place, others: Sequence[str]) -> None:
         place.empty_since = place.empty_since or monotonic()
         if monotonic() - place.empty_since > EMPTY_SECONDS and self._acts:
             log.warning("the model has had no workers for long: unregistering it to begin again")
             place.empty_since = None
-            await torchserve.unregister(*each.key)
+            if others:  # TorchServe refuses to remove the default
+                await self._torchserves[number].set_default(each.archive.model, others[0])
+            await self._torchserves[number].unregister(*each.key)
 
     async def _retire(self, torchserve: TorchServe, model: str, version: str) -> None:
         """Unregister what is wanted no more, once no replica goes by an older rollout or still has a call on it."""
         rollout = self.rollouts.get(model)
-        if not self._share.leads or rollout is None:
+        if not self._share.leads or rollout is None or self._is_wanted(model, version):
             return
         others = await self._share.others_facts()
         for facts in (self.facts(), *others):
@@ -323,7 +350,12 @@ class Fleet:
                 return
         log.info("unregistering a version that is wanted no more", extra={"model": model, "version": version})
         await torchserve.set_default(model, rollout.stable)  # it refuses to remove the default
-        await torchserve.unregister(model, version)
+        if self._share.leads and not self._is_wanted(model, version):  # it may have taken long to get here
+            await torchserve.unregister(model, version)
+
+    def _is_wanted(self, model: str, version: str) -> bool:
+        """By the database or by what this replica goes by, whether its archive is here or not."""
+        return (model, version) in self._wanted or version in self._answer_for(model)
 
     def _saw(self, number: int, each: Served, workers: list[Worker], reason: str | None) -> None:
         place = each.places[number]

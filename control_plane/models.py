@@ -71,11 +71,12 @@ async def put_version(connection: Connection, version: ModelVersion) -> None:
 
 
 async def versions(connection: Connection, model: str | None = None) -> list[ModelVersion]:
-    """All, or those of one model; oldest first."""
+    """All that are not retired, or those of one model; oldest first."""
     cursor = connection.cursor(row_factory=class_row(ModelVersion))
     await cursor.execute(
         """
-        SELECT * FROM model_versions WHERE %(model)s::text IS NULL OR model = %(model)s::text
+        SELECT * FROM model_versions
+        WHERE state <> 'retired' AND (%(model)s::text IS NULL OR model = %(model)s::text)
         ORDER BY model, created_at, version
         """,
         {"model": model},
@@ -99,13 +100,6 @@ async def set_state(connection: Connection, model: str, version: str, state: str
         WHERE model = %(model)s AND version = %(version)s
         """,
         {"model": model, "version": version, "state": state, "reason": reason},
-    )
-
-
-async def delete_version(connection: Connection, model: str, version: str) -> None:
-    await connection.execute(
-        "DELETE FROM model_versions WHERE model = %(model)s AND version = %(version)s",
-        {"model": model, "version": version},
     )
 
 
@@ -178,12 +172,13 @@ async def newest_operation(connection: Connection, model: str) -> Operation | No
     return await cursor.fetchone()
 
 
-async def note(connection: Connection, number: UUID, state: str, stage: str, message: str | None) -> None:
-    """How far an operation is, or how it ended; one that has ended stays as it is."""
-    await connection.execute(
+async def note(connection: Connection, number: UUID, state: str, stage: str, message: str | None) -> bool:
+    """How far an operation is, or how it ended; one that has ended stays as it is, and then this is False."""
+    cursor = await connection.execute(
         """
         UPDATE operations SET state = %(state)s, stage = %(stage)s, message = %(message)s, updated_at = now()
         WHERE id = %(id)s AND state = 'running'
         """,
         {"id": number, "state": state, "stage": stage, "message": message},
     )
+    return cursor.rowcount == 1

@@ -56,10 +56,9 @@ class Recorded:
 
 
 class Predictor:
-    """`last_success` is the `monotonic()` time of the newest answer, whoever asked."""
+    """From a checked picture to a recorded answer."""
 
     def __init__(self, *, fleet: Fleet, recorder: Recorder, pictures: Pictures, metrics: Metrics) -> None:
-        self.last_success = float("-inf")
         self._fleet = fleet
         self._recorder = recorder
         self._pictures = pictures
@@ -100,16 +99,15 @@ class Predictor:
         finally:
             self._measure(served, role, outcome, monotonic() - started)
         served.window.note(row.processing_seconds)
+        served.last_success = monotonic()
         self._metrics.confidence.labels(*served.key).observe(row.confidence)
-        self.last_success = monotonic()
         return Recorded(row, in_database)
 
     async def probe(self, served: Served, reference: Reference, *, request_id: UUID, deadline: float) -> Label:
         """The best label of a reference picture by the same way, without a record."""
         item = Item(reference.picture, {"request_id": str(request_id), "top_k": LEAST_TOP_K}, deadline)
         inference = await served.lane.run(item, served.send, pixels=0, deadline=deadline, priority=Priority.PROBE)
-        if served is self._fleet.stable:
-            self.last_success = monotonic()
+        served.last_success = monotonic()
         return inference.predictions[0]
 
     async def _infer(self, served: Served, picture: Picture, asked: Asked) -> Inference:

@@ -65,7 +65,7 @@ class Readiness:
             reasons.append(self.proof.failure)
         elif self.proof.passed < len(self.references):
             reasons.append("The reference pictures have not all answered yet.")
-        elif monotonic() - self._predictor.last_success > PROBE_DEADLINE_SECONDS + 2 * self._probe_seconds:
+        elif monotonic() - stable.last_success > PROBE_DEADLINE_SECONDS + 2 * self._probe_seconds:
             reasons.append("No reference picture has been answered lately.")
         return reasons
 
@@ -127,7 +127,7 @@ class Readiness:
 
     async def _ask(self, served: Served, proof: Proof, number: int) -> str | None:
         """Why it has not passed; None when it has."""
-        before, reference = self._predictor.last_success, served.archive.references[number]
+        before, reference = served.last_success, served.archive.references[number]
         result: str | None = None
         is_wrong = False
         try:
@@ -136,9 +136,10 @@ class Readiness:
             )
         except ServingError as error:
             self._metrics.probes.labels("error").inc()
-            # Overload is no reason: while others are answered, a slow probe says nothing.
-            if error.code != "deadline_exceeded" or self._predictor.last_success <= before:
-                result = f"A reference picture was not answered: {error.kind.sentence}"
+            if error.code == "deadline_exceeded" and served.last_success > before:
+                # Overload is no reason: while this version answers others, a slow probe says nothing new.
+                return proof.results.get(number, "A reference picture waits for its turn.")
+            result = f"A reference picture was not answered: {error.kind.sentence}"
         else:
             is_wrong = best.label != reference.label or abs(best.confidence - reference.confidence) > TOLERANCE
             self._metrics.probes.labels("wrong" if is_wrong else "passed").inc()

@@ -37,6 +37,10 @@ class _NotInExchange(Exception):
     """A worker did not find a picture's file."""
 
 
+class Refusal(TorchServeUnreachable):
+    """It answers, and will not take this archive: trying again alone changes nothing."""
+
+
 @dataclass(frozen=True)
 class Inference:
     """The handler's answer to one picture; `seconds` by stage inside the worker."""
@@ -89,8 +93,12 @@ class TorchServe:
             raise RuntimeError("TorchServe client used before open()")
         return self._session
 
-    async def infer(self, model: str, version: str, items: Sequence[Item]) -> list[Inference | ServingError]:
+    async def infer(
+        self, model: str, version: str, items: Sequence[Item], *, by_name: bool = True
+    ) -> list[Inference | ServingError]:
         """Pictures through the model in one call; what became of each, in order.
+
+        `by_name`: whether this version's handler takes large ones by the name of a file.
 
         Raises:
             ModelNotLoaded: TorchServe, the version or its worker is away; worth another try.
@@ -99,6 +107,8 @@ class TorchServe:
         url = f"{self._inference}/predictions/{model}/{version}"
         now = monotonic()
         parts = [frame.Part({**item.asked, "seconds_left": item.deadline - now}, item.picture) for item in items]
+        if not by_name:
+            return await self._ask(url, parts)
         try:
             with self._exchange.lend(parts) as lent:
                 return await self._ask(url, lent)
@@ -148,7 +158,7 @@ class TorchServe:
         query = {"url": archive, "initial_workers": str(workers), "synchronous": "false"}
         status, body = await self._manage("POST", "/models", query)
         if status not in (200, 202, 206, 409):
-            raise TorchServeUnreachable(f"register answered {status}: {_message(body)}")
+            raise Refusal(f"register answered {status}: {_message(body)}")
 
     async def scale(self, model: str, version: str, workers: int) -> None:
         """Begin to start workers until there are so many."""

@@ -12,6 +12,8 @@ from typing import Any
 
 HEADER = "X-Frame"
 """The HTTP header that tells a frame from a picture."""
+VERSION = 2
+"""Of what a handler understands: 2 takes a picture by the name of a file. An archive carries its handler's."""
 FILE = "file"
 """In a picture's header: the name of a file in the exchange folder that holds it; its body is empty then."""
 MAX_PARTS = 256

@@ -12,6 +12,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
+from handlers import frame
 from handlers.errors import SourceError
 
 HANDLERS = Path(__file__).parent
@@ -112,6 +113,7 @@ def build_inputs(source: ModelSource) -> dict[str, Any]:
         "model": source.name,
         "version": source.version,
         "architecture": source.architecture,
+        "frame": frame.VERSION,
         "files": {name: _digest(path) for name, path in files.items()},
         "packages": {package: installed_version(package) for package in _PACKAGES},
     }

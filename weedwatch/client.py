@@ -1,6 +1,5 @@
 """The typed client: the public HTTP API and nothing else."""
 
-import json
 import os
 import uuid
 from collections.abc import Iterator
@@ -59,8 +58,11 @@ class Client:
     def ready(self) -> tuple[bool, list[str]]:
         """Whether the service is able to serve, and why not."""
         answer = self._send("GET", "/health/ready")
-        body = answer.json()
-        return bool(body["ready"]), [str(reason) for reason in body["reasons"]]
+        try:
+            body = answer.json()
+            return bool(body["ready"]), [str(reason) for reason in body["reasons"]]
+        except (ValueError, KeyError, TypeError):
+            raise _refusal(answer) from None
 
     def models(self) -> list[Model]:
         return [Model.model_validate(each) for each in self._call("GET", "/models")["items"]]
@@ -116,7 +118,10 @@ class Client:
         answer = self._send(method, path, **what)
         if answer.status_code >= 400:
             raise _refusal(answer)
-        return answer.json() if answer.content else None
+        try:
+            return answer.json() if answer.content else None
+        except ValueError:
+            raise Unreachable(f"What answers at {self.url} ({self._from}) is not Weedwatch.") from None
 
     def _send(self, method: str, path: str, **what: Any) -> httpx2.Response:
         try:
@@ -134,7 +139,7 @@ class Client:
 def _refusal(answer: httpx2.Response) -> Refused:
     try:
         problem = answer.json()
-    except json.JSONDecodeError:
+    except ValueError:
         problem = {}
     wait = answer.headers.get("retry-after", "")
     return Refused(

@@ -158,7 +158,7 @@ def cancel(name: Name) -> None:
 
 
 def _follow(weeds: Client, operation: Operation, *, wait: bool) -> None:
-    if wait:
+    while wait and operation.state == "running":  # a stream of events may end before the change does
         for step in weeds.watch(operation):
             operation = step
             if step.state == "running":
