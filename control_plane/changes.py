@@ -20,13 +20,13 @@ import psutil
 import psycopg
 import uuid_utils.compat as uuid
 
-from control_plane import archives, audit, models
+from control_plane import archives, audit, models, registry
 from control_plane.archives import Archive
 from control_plane.database import Connection, Database, within
 from control_plane.errors import Conflict, DatabaseUnavailable, ModelNotFound
 from control_plane.guard import Seen, objection, together
 from control_plane.lifecycle import Fleet
-from control_plane.models import ModelVersion, Operation
+from control_plane.models import Operation
 from control_plane.replicas import Share
 from control_plane.rollout import Rollout
 
@@ -127,7 +127,7 @@ class Changes:
                     await models.begin(connection, operation)
             except psycopg.errors.UniqueViolation:
                 raise Conflict("Another change of this model is under way. Wait until it has ended.") from None
-            await audit.write(connection, actor=actor, action=f"model.{action}", facts=_facts(operation))
+            await audit.write(connection, actor=actor, action=f"model.{action}", facts=registry.facts_of(operation))
         return operation
 
     def _refuse_without_room(self) -> None:
@@ -166,7 +166,7 @@ class Changes:
             await connection.execute("SELECT pg_advisory_xact_lock(%(key)s)", {"key": REGISTRY_LOCK})
             known = await models.find_version(connection, first.model, first.version)
             if known is None or known.sha256 != sha256:
-                await models.put_version(connection, version_of(first, sha256, "start"))
+                await models.put_version(connection, registry.version_of(first, sha256, "start"))
                 facts = {"model": first.model, "version": first.version, "sha256": sha256.hex()}
                 await audit.write(connection, actor="start", action="model.version", facts=facts)
             rollout = await models.rollout_to_change(connection, first.model)
@@ -281,9 +281,9 @@ class Changes:
                 previous=present.previous if operation.stable == present.stable else present.stable,
             )
             await models.put_rollout(connection, new)
-            facts = {**_facts(operation), "revision": new.revision}
+            facts = {**registry.facts_of(operation), "revision": new.revision}
             await audit.write(connection, actor=operation.actor, action="model.switched", facts=facts)
-        log.info("the rollout has changed", extra=_facts(operation))
+        log.info("the rollout has changed", extra=registry.facts_of(operation))
 
     async def _end(self, operation: Operation, stage: str, message: str) -> None:
         """It failed: what was loaded for it goes again, and is not tried again without being asked for."""
@@ -293,21 +293,13 @@ class Changes:
             for version in operation.versions:
                 if not self._answers(operation.model, version):
                     await models.set_state(connection, operation.model, version, "sick", message)
-            facts = {**_facts(operation), "message": message}
+            facts = {**registry.facts_of(operation), "message": message}
             await audit.write(connection, actor=operation.actor, action="model.failed", facts=facts)
-        log.error("a change of a rollout failed", extra={**_facts(operation), "cause": message})
+        log.error("a change of a rollout failed", extra={**registry.facts_of(operation), "cause": message})
 
     async def _note(self, operation: Operation, state: str, stage: str, message: str) -> None:
         async with self._database.connection() as connection:
             await models.note(connection, operation.id, state, stage, message)
-
-
-def version_of(archive: Archive, sha256: bytes, actor: str) -> ModelVersion:
-    """What the registry says of an archive of the model store."""
-    return ModelVersion(
-        archive.model, archive.version, archive.file.name, sha256, "model store", list(archive.labels),
-        archive.card.metrics, actor, datetime.now(UTC), "ready", None,
-    )  # fmt: skip
 
 
 def _back(present: Rollout) -> Rollout:
@@ -319,17 +311,6 @@ def _back(present: Rollout) -> Rollout:
     return Rollout(present.model, present.revision, present.previous)
 
 
-def _facts(operation: Operation) -> dict[str, object]:
-    return {
-        "operation": str(operation.id),
-        "model": operation.model,
-        "stable": operation.stable,
-        "canary": operation.canary,
-        "canary_percent": operation.canary_percent,
-        "why": operation.why,
-    }
-
-
 def _tail(file: Path) -> list[bytes]:
     try:
         with file.open("rb") as content:
@@ -337,79 +318,3 @@ def _tail(file: Path) -> list[bytes]:
             return content.read().splitlines()
     except OSError:
         return []
-
-
-async def add_version(database: Database, store: Path, model: str, version: str, *, actor: str) -> ModelVersion:
-    """Make a version of the model store known.
-
-    Raises:
-        archives.NoArchive: The store has none, or none that can be read.
-        Conflict: Another archive of this version answers at present.
-    """
-    archive = await asyncio.to_thread(archives.find, store, model, version)
-    sha256 = await asyncio.to_thread(archives.digest, archive.file)
-    return await within(database.timeout_seconds, _add_version(database, version_of(archive, sha256, actor)))
-
-
-async def _add_version(database: Database, new: ModelVersion) -> ModelVersion:
-    async with database.connection() as connection, connection.transaction():
-        rollout = await models.rollout_to_change(connection, new.model)
-        known = await models.find_version(connection, new.model, new.version)
-        if known is not None and known.sha256 == new.sha256 and known.state == "ready":
-            return known
-        if rollout is not None and new.version in rollout.versions:
-            raise Conflict(
-                f"Version '{new.version}' answers at present. Give the changed archive a version of its own."
-            )
-        await models.put_version(connection, new)
-        if rollout is None:
-            await models.put_rollout(connection, Rollout(new.model, 1, new.version))
-        facts = {"model": new.model, "version": new.version, "sha256": new.sha256.hex()}
-        await audit.write(connection, actor=new.created_by, action="model.version", facts=facts)
-    return new
-
-
-async def remove_version(database: Database, model: str, version: str, *, actor: str) -> None:
-    """Forget a version that does not answer.
-
-    Raises:
-        Conflict: It answers, or is on its way.
-        ModelNotFound: It is not known.
-    """
-    await within(database.timeout_seconds, _remove_version(database, model, version, actor))
-
-
-async def _remove_version(database: Database, model: str, version: str, actor: str) -> None:
-    async with database.connection() as connection, connection.transaction():
-        rollout = await models.rollout_to_change(connection, model)
-        known = await models.find_version(connection, model, version)
-        if known is None or known.state == "retired":
-            raise ModelNotFound(f"There is no version '{version}' of '{model}'.")
-        coming = [each for each in await models.running(connection) if each.model == model]
-        if (rollout and version in rollout.versions) or any(version in each.versions for each in coming):
-            raise Conflict(f"Version '{version}' answers at present, or is about to. Change the rollout first.")
-        # The row stays: a start that finds its archive in the store must not take it for a new one.
-        await models.set_state(connection, model, version, "retired", f"Removed by {actor}.")
-        await audit.write(connection, actor=actor, action="model.removed", facts={"model": model, "version": version})
-
-
-async def cancel(database: Database, model: str, number: UUID, *, actor: str) -> Operation | None:
-    """End a change that is under way; nothing happens to one that has ended. None when there is none."""
-
-    async def cancelled() -> Operation | None:
-        async with database.connection() as connection, connection.transaction():
-            await models.note(connection, number, "failed", "cancelled", f"Cancelled by {actor}.")
-            found = await models.operation(connection, model, number)
-            if found is not None and found.stage == "cancelled":
-                await audit.write(connection, actor=actor, action="model.cancelled", facts=_facts(found))
-            return found
-
-    return await within(database.timeout_seconds, cancelled())
-
-
-async def find_operation(database: Database, model: str, number: UUID) -> Operation | None:
-    async def found() -> Operation | None:
-        async with database.connection() as connection:
-            return await models.operation(connection, model, number)
-
-    return await within(database.timeout_seconds, found())

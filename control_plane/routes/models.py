@@ -11,7 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Response
 from fastapi.sse import EventSourceResponse
 
-from control_plane import changes, models, schemas
+from control_plane import models, registry, schemas
 from control_plane.archives import NoArchive
 from control_plane.database import within
 from control_plane.dependencies import Admin, Parts, Service
@@ -54,7 +54,7 @@ async def get_model(service: Service, response: Response, name: Name) -> schemas
 async def add_version(service: Service, actor: Admin, name: Name, new: schemas.NewVersion) -> schemas.VersionFacts:
     """It answers nobody until the rollout says so. Adding one again after it was sick gives it another try."""
     try:
-        added = await changes.add_version(
+        added = await registry.add_version(
             service.database, service.settings.model_store, name, new.version, actor=actor
         )
     except NoArchive as error:
@@ -65,7 +65,7 @@ async def add_version(service: Service, actor: Admin, name: Name, new: schemas.N
 @router.delete("/models/{name}/versions/{version}", summary="Forget a version that does not answer", status_code=204)
 async def remove_version(service: Service, actor: Admin, name: Name, version: Name) -> None:
     """Its archive stays in the model store."""
-    await changes.remove_version(service.database, name, version, actor=actor)
+    await registry.remove_version(service.database, name, version, actor=actor)
 
 
 @router.put("/models/{name}/rollout", summary="Say who shall answer", status_code=202)
@@ -92,7 +92,7 @@ async def roll_back(
 
 
 async def _existing(service: Service, name: Name, number: UUID) -> Operation:
-    found = await changes.find_operation(service.database, name, number)
+    found = await registry.find_operation(service.database, name, number)
     if found is None:
         raise NotFound("There is no such operation of this model.")
     return found
@@ -122,13 +122,13 @@ async def watch_operation(service: Service, operation: Existing) -> AsyncIterato
             return
         await asyncio.sleep(LOOK_SECONDS)
         with contextlib.suppress(DatabaseUnavailable):  # it goes on when the database is back
-            operation = await changes.find_operation(service.database, operation.model, operation.id) or operation
+            operation = await registry.find_operation(service.database, operation.model, operation.id) or operation
 
 
 @router.delete("/models/{name}/operations/{number}", summary="Cancel a change that is under way")
 async def cancel_operation(service: Service, actor: Admin, name: Name, number: UUID) -> schemas.OperationFacts:
     """What answers goes on answering. A change that has ended stays as it is."""
-    found = await changes.cancel(service.database, name, number, actor=actor)
+    found = await registry.cancel(service.database, name, number, actor=actor)
     if found is None:
         raise NotFound("There is no such operation of this model.")
     return _operation(found)

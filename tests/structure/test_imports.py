@@ -24,6 +24,7 @@ CONTROL_PLANE = (
     ("uploads",),
     ("changes",),
     ("lifecycle",),
+    ("registry",),
     ("replicas",),
     ("dispatch",),
     ("series",),
