@@ -119,6 +119,8 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
+        if self.cycle.response_complete:
+            return  # refused before its body had come: nobody wants it
         self._gathered += len(body)
         self._pieces.append(body)
         if self._gathered >= GATHERED_BYTES:
