@@ -110,6 +110,7 @@ async def get_operation(operation: Existing) -> schemas.OperationFacts:
     "/models/{name}/operations/{number}/events",
     summary="The same as it happens: an event for each step, until it has ended",
     response_class=EventSourceResponse,
+    include_in_schema=False,  # what the framework says of streams is nothing that the API page can show
 )
 async def watch_operation(service: Service, operation: Existing) -> AsyncIterator[schemas.OperationFacts]:
     """Server-sent events; read them with fetch or `curl -N`. The stream ends with the change, or after ten minutes."""
