@@ -120,7 +120,7 @@ class Changes:
             now = datetime.now(UTC)
             operation = Operation(
                 uuid.uuid7(), model, present.revision, wanted.stable, wanted.canary, wanted.canary_percent, actor,
-                action, why, "running", "loading", None, now, now,
+                action, why, "running", "loading", None, now, now, wanted.shadow, wanted.shadow_percent,
             )  # fmt: skip
             try:
                 async with connection.transaction():
@@ -278,6 +278,8 @@ class Changes:
                 operation.stable,
                 operation.canary,
                 operation.canary_percent,
+                operation.shadow,
+                operation.shadow_percent,
                 previous=present.previous if operation.stable == present.stable else present.stable,
             )
             await models.put_rollout(connection, new)

@@ -176,19 +176,15 @@ class Fleet:
         rollout = self.rollouts.get(model or self.model)
         if rollout is None:
             raise ModelNotFound(f"No model '{model}' is served; GET /info lists what is.")
-        is_named = version is not None
         if version is None:
             version, role = rollout.choose(key)
-        elif version in rollout.versions:
+            if self._served[rollout.model, version].lane.capacity == 0:  # nobody shall notice that a canary has died
+                version, role = rollout.stable, "stable"
+        elif version in rollout.answering:
             role = rollout.role_of(version)
         else:
             raise ModelNotFound(f"No version '{version}' of '{rollout.model}' is served; GET /info lists what is.")
-        served = self._served[rollout.model, version]
-        if (
-            role == "canary" and not is_named and served.lane.capacity == 0
-        ):  # nobody shall notice that a canary has died
-            return self.stable_of(rollout.model), "stable"
-        return served, role
+        return self._served[rollout.model, version], role
 
     def memory_of_workers(self) -> int:
         """Bytes that the workers of the stable version take; 0 where they cannot be seen, as in another container."""
@@ -218,8 +214,8 @@ class Fleet:
             self._missing.pop(key, None)
             self._served[key] = self._serve(archive)
         complete = {m: r for m, r in new.items() if all((m, v) in self._served for v in r.versions)}
-        if complete != self.rollouts:
-            self.rollouts |= complete
+        if (merged := self.rollouts | complete) != self.rollouts:
+            self.rollouts = merged
             await asyncio.to_thread(self._remember)
         for key in self._served.keys() - wanted:
             each = self._served[key]

@@ -27,11 +27,15 @@ class ModelVersion:
     created_at: datetime
     state: str
     reason: str | None
+    workers: int | None = None
 
 
 @dataclass(frozen=True)
 class Operation:
-    """A change of a rollout: the wanted one, how far it is, how it ended."""
+    """A change of a rollout: the wanted one, how far it is, how it ended.
+
+    One that evaluates `version` leaves the rollout as it is.
+    """
 
     id: UUID
     model: str
@@ -47,10 +51,15 @@ class Operation:
     message: str | None
     created_at: datetime
     updated_at: datetime
+    shadow: str | None = None
+    shadow_percent: float = 0.0
+    version: str | None = None
 
     @property
     def versions(self) -> tuple[str, ...]:
-        return (self.stable,) if self.canary is None else (self.stable, self.canary)
+        """All that must be loaded for it."""
+        every = (self.stable, self.canary, self.shadow, self.version)
+        return tuple(each for each in every if each is not None)
 
 
 async def put_version(connection: Connection, version: ModelVersion) -> None:
@@ -105,7 +114,9 @@ async def set_state(connection: Connection, model: str, version: str, state: str
 
 async def rollouts(connection: Connection) -> list[Rollout]:
     cursor = connection.cursor(row_factory=class_row(Rollout))
-    await cursor.execute("SELECT model, revision, stable, canary, canary_percent, previous FROM rollouts")
+    await cursor.execute(
+        "SELECT model, revision, stable, canary, canary_percent, shadow, shadow_percent, previous FROM rollouts"
+    )
     return await cursor.fetchall()
 
 
@@ -114,7 +125,7 @@ async def rollout_to_change(connection: Connection, model: str) -> Rollout | Non
     cursor = connection.cursor(row_factory=class_row(Rollout))
     await cursor.execute(
         """
-        SELECT model, revision, stable, canary, canary_percent, previous FROM rollouts
+        SELECT model, revision, stable, canary, canary_percent, shadow, shadow_percent, previous FROM rollouts
         WHERE model = %(model)s FOR UPDATE
         """,
         {"model": model},
@@ -125,11 +136,14 @@ async def rollout_to_change(connection: Connection, model: str) -> Rollout | Non
 async def put_rollout(connection: Connection, rollout: Rollout) -> None:
     await connection.execute(
         """
-        INSERT INTO rollouts (model, revision, stable, canary, canary_percent, previous)
-        VALUES (%(model)s, %(revision)s, %(stable)s, %(canary)s, %(canary_percent)s, %(previous)s)
+        INSERT INTO rollouts (model, revision, stable, canary, canary_percent, shadow, shadow_percent, previous)
+        VALUES (
+            %(model)s, %(revision)s, %(stable)s, %(canary)s, %(canary_percent)s, %(shadow)s, %(shadow_percent)s,
+            %(previous)s)
         ON CONFLICT (model) DO UPDATE SET
             revision = excluded.revision, stable = excluded.stable, canary = excluded.canary,
-            canary_percent = excluded.canary_percent, previous = excluded.previous, changed_at = now()
+            canary_percent = excluded.canary_percent, shadow = excluded.shadow,
+            shadow_percent = excluded.shadow_percent, previous = excluded.previous, changed_at = now()
         """,
         vars(rollout),
     )
@@ -140,11 +154,12 @@ async def begin(connection: Connection, operation: Operation) -> None:
     await connection.execute(
         """
         INSERT INTO operations (
-            id, model, revision, stable, canary, canary_percent, actor, action, why, state, stage, message,
-            created_at, updated_at)
+            id, model, revision, stable, canary, canary_percent, shadow, shadow_percent, version, actor, action, why,
+            state, stage, message, created_at, updated_at)
         VALUES (
-            %(id)s, %(model)s, %(revision)s, %(stable)s, %(canary)s, %(canary_percent)s, %(actor)s, %(action)s,
-            %(why)s, %(state)s, %(stage)s, %(message)s, %(created_at)s, %(updated_at)s)
+            %(id)s, %(model)s, %(revision)s, %(stable)s, %(canary)s, %(canary_percent)s, %(shadow)s,
+            %(shadow_percent)s, %(version)s, %(actor)s, %(action)s, %(why)s, %(state)s, %(stage)s, %(message)s,
+            %(created_at)s, %(updated_at)s)
         """,
         vars(operation),
     )

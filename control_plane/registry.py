@@ -29,6 +29,9 @@ def facts_of(operation: Operation) -> dict[str, object]:
         "stable": operation.stable,
         "canary": operation.canary,
         "canary_percent": operation.canary_percent,
+        "shadow": operation.shadow,
+        "shadow_percent": operation.shadow_percent,
+        "version": operation.version,
         "why": operation.why,
     }
 

@@ -45,6 +45,8 @@ class Share:
     async def lead(self) -> bool:
         """Become or stay the leader; False when another one is."""
         asked = monotonic()
+        if self._leads_until - asked > LEASE_SECONDS / 2:
+            return True
         if await within(self._database.timeout_seconds, self._lead()):
             self._leads_until = asked + LEASE_SECONDS
         return self.leads

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from control_plane import history
 from control_plane.domain import Verdict
-from control_plane.rollout import Role
+from control_plane.rollout import Part, Role
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 """Text without control characters."""
@@ -201,7 +201,7 @@ class StatusSeries(BaseModel):
 class ServedModel(BaseModel):
     name: str
     version: str
-    role: Role
+    role: Part
     labels: list[str]
     common_names: dict[str, str]
     negative_labels: list[str] = Field(description="Labels that are none of the watched plants.")
@@ -241,7 +241,7 @@ class VersionFacts(BaseModel):
     version: str
     state: Literal["uploaded", "checking", "ready", "refused", "sick", "retired"]
     reason: str | None = Field(description="Why it is in this state.")
-    role: Role | None = Field(description="What it does at present; null when it does not answer.")
+    role: Part | None = Field(description="What it does at present; null when it is not in the rollout.")
     sha256: str = Field(description="Of the archive.")
     source: str
     labels: int = Field(description="How many it has.")
@@ -261,6 +261,8 @@ class RolloutFacts(BaseModel):
     stable: str
     canary: str | None
     canary_percent: float
+    shadow: str | None = Field(description="Gets copies of requests; nobody gets its answers.")
+    shadow_percent: float
     previous: str | None = Field(description="What a rollback goes back to.")
 
 
@@ -283,6 +285,9 @@ class OperationFacts(BaseModel):
     stable: str
     canary: str | None
     canary_percent: float
+    shadow: str | None
+    shadow_percent: float
+    version: str | None = Field(description="The one that is evaluated; null when it is a change of who answers.")
     actor: str
     why: str | None = Field(description="Of what the guard did by itself.")
     state: Literal["running", "done", "failed"]
@@ -313,13 +318,18 @@ class WantedRollout(BaseModel):
     stable: Name
     canary: Name | None = None
     canary_percent: float = Field(0.0, ge=0, le=100, allow_inf_nan=False)
+    shadow: Name | None = None
+    shadow_percent: float = Field(0.0, ge=0, le=100, allow_inf_nan=False)
 
     @model_validator(mode="after")
-    def _canary_has_a_share(self) -> Self:
+    def _shares_fit(self) -> Self:
         if (self.canary is None) != (self.canary_percent == 0):
             raise ValueError("canary and canary_percent go together")
-        if self.canary == self.stable:
-            raise ValueError("canary and stable must differ")
+        if (self.shadow is None) != (self.shadow_percent == 0):
+            raise ValueError("shadow and shadow_percent go together")
+        named = [each for each in (self.stable, self.canary, self.shadow) if each is not None]
+        if len(set(named)) < len(named):
+            raise ValueError("stable, canary and shadow must differ")
         return self
 
 

@@ -1,4 +1,4 @@
--- Every version that the service knows; its archive lies in the model store under the digest's name or its own.
+-- Every version that the service knows; `archive` is the file in the model store.
 CREATE TABLE model_versions (
     model       text NOT NULL,
     version     text NOT NULL,

@@ -45,7 +45,7 @@ def _served(fleet: Fleet, each: Served) -> schemas.ServedModel:
     return schemas.ServedModel(
         name=archive.model,
         version=archive.version,
-        role=fleet.rollouts[archive.model].role_of(archive.version),
+        role=fleet.rollouts[archive.model].part_of(archive.version) or "stable",
         labels=list(archive.labels),
         common_names=archive.card.common_names,
         negative_labels=sorted(archive.card.negative_labels),

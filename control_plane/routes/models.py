@@ -79,7 +79,7 @@ async def put_rollout(
 ) -> schemas.OperationFacts:
     """New versions are loaded beside the old ones and proven; then all switch between two requests."""
     revision = _revision(if_match)
-    rollout = Rollout(name, 0, wanted.stable, wanted.canary, wanted.canary_percent)
+    rollout = Rollout(name, 0, **wanted.model_dump())
     return await _begin(service, response, name, rollout, actor, "rollout", revision)
 
 
@@ -174,12 +174,11 @@ def _summary(service: Parts, rollout: Rollout) -> schemas.ModelSummary:
 
 def _version(service: Parts, rollout: Rollout | None, version: ModelVersion) -> schemas.VersionFacts:
     served: Served | None = service.fleet.find(version.model, version.version)
-    answers = rollout is not None and version.version in rollout.versions
     return schemas.VersionFacts(
         version=version.version,
         state=version.state,
         reason=version.reason or (served.reason if served else None),
-        role=rollout.role_of(version.version) if rollout and answers else None,
+        role=rollout.part_of(version.version) if rollout else None,
         sha256=version.sha256.hex(),
         source=version.source,
         labels=len(version.labels),
