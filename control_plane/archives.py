@@ -45,7 +45,7 @@ def newest(model_store: Path, model: str) -> Archive:
     if not archives:
         raise NoArchive(f"There is no archive of the model '{model}' in {model_store}. Build one with: make archive")
     _, version, file = max(archives, key=lambda each: _sortable(each[1]))
-    return _readable(file, model, version)
+    return read(file, model, version)
 
 
 def find(model_store: Path, model: str, version: str) -> Archive:
@@ -56,7 +56,7 @@ def find(model_store: Path, model: str, version: str) -> Archive:
     """
     for file in sorted(model_store.glob("*.mar")):
         if (found := _identity(file)) and found[:2] == (model, version):
-            return _readable(file, model, version)
+            return read(file, model, version)
     raise NoArchive(
         f"There is no archive of '{model}' version '{version}' in {model_store}. "
         f"Build it with: make archive MODEL={model} VERSION={version}"
@@ -69,7 +69,13 @@ def digest(file: Path) -> bytes:
         return hashlib.file_digest(content, "sha256").digest()
 
 
-def _readable(file: Path, model: str, version: str) -> Archive:
+def files_of(model_store: Path, model: str, version: str) -> list[Path]:
+    """All archives of one version; there should be one."""
+    return [file for file in model_store.glob("*.mar") if (found := _identity(file)) and found[:2] == (model, version)]
+
+
+def read(file: Path, model: str, version: str) -> Archive:
+    """Raises NoArchive when it cannot be read."""
     try:
         return _read(file, model, version)
     except (KeyError, ValueError, TypeError, OSError, zipfile.BadZipFile) as error:

@@ -26,7 +26,9 @@ def check_allowed(url: str, prefixes: Sequence[str]) -> None:
         raise InvalidRequest("Versions are not taken from URLs here: WEEDWATCH_MODEL_URLS names no prefix.")
     parts = urlsplit(url)
     path = unquote(parts.path)
-    is_plain = "::" not in url and "\\" not in url and not parts.query and not parts.fragment and "@" not in parts.netloc
+    is_plain = (
+        "::" not in url and "\\" not in url and not parts.query and not parts.fragment and "@" not in parts.netloc
+    )
     is_straight = posixpath.normpath(path) == path and "%" not in path and url.isprintable()
     below = any(url.startswith(prefix.rstrip("/") + "/") and urlsplit(prefix).scheme for prefix in prefixes)
     if not (is_plain and is_straight and below):

@@ -112,9 +112,7 @@ class _Form:
         self.ended = True
 
 
-async def receive_files(
-    request: Request, folder: Path, *, max_bytes: int, timeout_seconds: float
-) -> Mapping[str, str]:
+async def receive_files(request: Request, folder: Path, *, max_bytes: int, timeout_seconds: float) -> Mapping[str, str]:
     """Write the form's files into the folder; gives its other fields.
 
     Raises:

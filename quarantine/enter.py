@@ -116,7 +116,7 @@ def main(options: Mapping[str, Any], command: Sequence[str]) -> int:
     _end_with_parent()  # again: a new user namespace clears it
     limit(options["limits"])
     # The first process of the namespace: when it ends, the kernel ends all others there.
-    return subprocess.run(command, cwd=work, check=False, preexec_fn=_end_with_parent).returncode  # noqa: PLW1509
+    return subprocess.run(command, cwd=work, check=False, preexec_fn=_end_with_parent).returncode
 
 
 if __name__ == "__main__":

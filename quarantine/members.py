@@ -16,6 +16,7 @@ MAX_MEMBERS = 1000
 MAX_RATIO = 100
 """Unpacked to packed; weights hardly shrink, and JSON by ten at most."""
 MAX_TEXT_BYTES = 2**22
+MAX_PICTURE_BYTES = 2**23
 MANIFEST = "MAR-INF/MANIFEST.json"
 HANDLER = "plant_classifier.py"
 CONFIG = "model-config.yaml"
@@ -42,7 +43,9 @@ def check_members(archive: Path, order: Order) -> None:
             _check_code(packed, order.allowed_code)
             _check_contents(packed)
     except (zipfile.BadZipFile, NotImplementedError, EOFError, zipfile.LargeZipFile, RuntimeError) as error:
-        raise Refused(f"The upload is no zip archive that can be read ({error}). Build it with `make archive`.") from error
+        raise Refused(
+            f"The upload is no zip archive that can be read ({error}). Build it with `make archive`."
+        ) from error
 
 
 def check_sizes(packed: zipfile.ZipFile, size: int, max_bytes: int) -> None:
@@ -56,9 +59,10 @@ def check_sizes(packed: zipfile.ZipFile, size: int, max_bytes: int) -> None:
         )
     for member in members:
         if member.file_size > MAX_RATIO * max(member.compress_size, 1024):
+            times = member.file_size // max(member.compress_size, 1)
             raise Refused(
-                f"The member {_said(member.filename)} would unpack to {member.file_size // max(member.compress_size, 1)} "
-                f"times its size; at most {MAX_RATIO} times is taken."
+                f"The member {_said(member.filename)} would unpack to {times:,} times its size; at most {MAX_RATIO} "
+                "times is taken."
             )
     if sum(member.compress_size for member in members) > size:
         raise Refused("Members of the archive overlap: they have more bytes together than the file.")
@@ -133,8 +137,8 @@ def _check_code(packed: zipfile.ZipFile, allowed: tuple[str, ...]) -> None:
             digest = hashlib.sha256(_bytes(packed, member.filename)).hexdigest()
             if digest != ours.get(member.filename) and digest not in allowed:
                 raise Refused(
-                    f"The code in {_said(member.filename)} is not this platform's (SHA-256 {digest}). Build the archive "
-                    "with this version's `make archive`, or let the operator allow this digest."
+                    f"The code in {_said(member.filename)} is not this platform's (SHA-256 {digest}). Build the "
+                    "archive with this version's `make archive`, or let the operator allow this digest."
                 )
 
 
@@ -145,8 +149,11 @@ def _check_contents(packed: zipfile.ZipFile) -> None:
     card, pinned = _json(packed, "model_card.json"), _json(packed, "reference.json")
     if not isinstance(card, dict):
         raise Refused("model_card.json must hold a JSON object.")
-    if not isinstance(pinned, list) or not 1 <= len(pinned) <= 100:
-        raise Refused("reference.json must list 1 to 100 reference pictures.")
+    if not isinstance(pinned, list) or not 1 <= len(pinned) <= 20:
+        raise Refused("reference.json must list 1 to 20 reference pictures.")
+    for name in packed.namelist():
+        if name.endswith(".json") and packed.getinfo(name).file_size > MAX_TEXT_BYTES:
+            raise Refused(f"The member {_said(name)} is longer than {MAX_TEXT_BYTES >> 20} MiB.")
     for each in pinned:
         is_good = (
             isinstance(each, dict)
@@ -156,6 +163,8 @@ def _check_contents(packed: zipfile.ZipFile) -> None:
         )
         if not is_good:
             raise Refused("reference.json names a picture, a label or a confidence that is not there.")
+        if packed.getinfo(each["file"]).file_size > MAX_PICTURE_BYTES:
+            raise Refused(f"The reference picture {_said(each['file'])} is larger than {MAX_PICTURE_BYTES >> 20} MiB.")
 
 
 def _json(packed: zipfile.ZipFile, name: str) -> Any:

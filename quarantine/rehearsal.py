@@ -30,13 +30,8 @@ TOLERANCE = 0.02
 async def rehearse(folder: Path, model: str, version: str) -> None:
     """Raises Refused when it does not load, or does not answer as pinned."""
     logs = folder / "logs"
-    logs.mkdir()
     serving = TorchServe(find_java(os.environ), TorchServePorts(*free_ports(5)), folder, folder)
-    environment = {**serving.environment(logs, os.environ), "TS_NUMBER_OF_GPU": "0"}
-    with (logs / "java.log").open("wb") as output:
-        java = subprocess.Popen(
-            serving.command(), cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT
-        )
+    java = _start(serving, folder, logs)
     deadline = time.monotonic() + START_SECONDS
     while not await serving.is_ready():
         if java.poll() is not None or time.monotonic() > deadline:
@@ -45,9 +40,16 @@ async def rehearse(folder: Path, model: str, version: str) -> None:
     query = f"/models?url={ARCHIVE}&initial_workers=1&synchronous=true"
     loaded = await request(query, port=serving.ports.management, body=b"", timeout_seconds=LOAD_SECONDS)
     if loaded is None or loaded.status != 200:
-        raise Refused(f"The model cannot be loaded: {_cause(logs) or _words(loaded and loaded.body)}")
+        raise Refused(f"The model cannot be loaded: {_cause(logs) or _words(loaded.body if loaded else None)}")
     for picture, pinned in _references(folder / ARCHIVE):
         await _ask(serving.ports.inference, f"/predictions/{quote(model)}/{quote(version)}", picture, pinned)
+
+
+def _start(serving: TorchServe, folder: Path, logs: Path) -> "subprocess.Popen[bytes]":
+    logs.mkdir()
+    environment = {**serving.environment(logs, os.environ), "TS_NUMBER_OF_GPU": "0"}
+    with (logs / "java.log").open("wb") as output:
+        return subprocess.Popen(serving.command(), cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT)
 
 
 async def _ask(port: int, path: str, picture: bytes, pinned: dict[str, Any]) -> None:
@@ -57,7 +59,7 @@ async def _ask(port: int, path: str, picture: bytes, pinned: dict[str, Any]) -> 
     if label != pinned["label"] or not abs(confidence - pinned["confidence"]) <= TOLERANCE:
         found = f"{label}, {confidence:.2f}" if label else f"with {answer.status if answer else 'nothing'}"
         raise Refused(
-            f"The reference picture {ascii(pinned['file'])} was answered {found}; reference.json says "
+            f"The reference picture {pinned['file']!a} was answered {found}; reference.json says "
             f"{pinned['label']}, {pinned['confidence']:.2f}."
         )
 
