@@ -14,6 +14,9 @@ MOST_FAILED_SHARE = 0.05  # of the canary's requests, beyond the share of stable
 SLOWER = 2.0  # p95 of the canary ÷ p95 of stable
 SLOWER_BY_SECONDS = 0.05  # and so much more: twice as long as nearly nothing is nearly nothing
 
+SILENT_SECONDS = 20.0  # a canary that has answered nothing for so long is dead
+STEADY_SECONDS = 20.0  # and what kills all versions at once is no canary's fault
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -70,3 +73,10 @@ def objection(canary: Seen, stable: Seen) -> str | None:
             f"stable's {1000 * stable.p95_seconds:.0f} ms."
         )
     return None
+
+
+def silence(canary_silent_seconds: float, why: str | None, *, stable_up_seconds: float) -> str | None:
+    """Why a canary that answers nobody, not even a probe, must go; None while it answers, or stable is no better."""
+    if stable_up_seconds < STEADY_SECONDS or canary_silent_seconds < SILENT_SECONDS:
+        return None
+    return f"The canary has answered nothing for {canary_silent_seconds:.0f} s. {why or ''}".rstrip()

@@ -37,7 +37,7 @@ CONTROL_PLANE = (
     ("database",),
     ("metrics",),
     ("logs",),
-    ("domain", "rollout", "guard"),
+    ("domain", "rollout", "guard", "failures"),
     ("credentials", "presence"),
     ("errors",),
     ("settings",),
