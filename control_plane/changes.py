@@ -79,13 +79,16 @@ class Changes:
         try:
             await within(self._database.timeout_seconds, self._look())
         except DatabaseUnavailable:
-            await self._fleet.want(self._fleet.remembered())
-        await self._want_any()
+            await self._go_by_memory()
 
-    async def _want_any(self) -> None:
-        """The newest of the store when what is wanted is not in it (any more), or is not known."""
-        if self._fleet.stable is None and (first := await self._fleet.newest()) is not None:
-            await self._fleet.want([Rollout(first.model, 0, first.version)])
+    async def _go_by_memory(self) -> None:
+        """What was wanted last; the newest of the store when that is not known either."""
+        if self._fleet.stable is not None:
+            return
+        wanted = await asyncio.to_thread(self._fleet.remembered)
+        if not any(each.model == self._fleet.model for each in wanted) and (first := await self._fleet.newest()):
+            wanted.append(Rollout(first.model, 0, first.version))
+        await self._fleet.want(wanted)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -94,7 +97,7 @@ class Changes:
             try:
                 running = await within(10 * self._database.timeout_seconds, self._look())
             except DatabaseUnavailable:
-                await self._want_any()  # else what was decided last holds
+                await self._go_by_memory()
             except Exception:
                 log.exception("looking at the rollouts failed; it tries again")
             await asyncio.sleep(LOOK_SECONDS_WHILE_RUNNING if running else LOOK_SECONDS)

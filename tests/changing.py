@@ -73,7 +73,7 @@ class Changing:
         """TorchServe's copy of the archive loses its network: workers that run go on, none can be started again."""
         for manifest in (Path(self.run_description()["private"]) / "models").glob("*/MAR-INF/MANIFEST.json"):
             if json.loads(manifest.read_text())["model"]["modelVersion"] == version:
-                (manifest.parent.parent / "model.onnx").unlink()
+                (manifest.parent.parent / "model.onnx").unlink(missing_ok=True)
 
     def ping(self) -> str:
         """What TorchServe says of itself."""
