@@ -92,7 +92,7 @@ def _workers_asked_for(context: Context, place: Changing) -> list[Figure]:
 def _dead_canary(
     context: Context, place: Changing, version: str, how: str, hurt: Callable[[Changing, str], None], words: str
 ) -> list[Figure]:
-    """`hurt` is called again and again: the workers must not come back."""
+    """`hurt` is called again and again."""
     name = f"canary's workers {how} for good"
     as_version(place.aside, place.store, version)
     added = place.http.post(f"{MODEL}/versions", json={"version": version}, headers=place.admin)
@@ -126,8 +126,8 @@ def _dead_canary(
 
 def _kill_for_good(place: Changing, version: str) -> None:
     """What TorchServe unpacked loses its network, so that no worker can be started again."""
-    place.break_unpacked(version)
-    _signal(place, version, signal.SIGKILL)
+    if place.break_unpacked(version):
+        _signal(place, version, signal.SIGKILL)
 
 
 def _freeze_again_and_again(place: Changing, version: str) -> None:
