@@ -26,6 +26,7 @@ from control_plane.uploads import Picture
 from control_plane.version import VERSION
 
 BODY_PICTURES = 2  # of the largest size fit into a body: one of them in base64
+BODY_BYTES = 16 * 2**20  # fit in any case: as many tensors of 224 × 224 as a request may hold
 SMALL_BYTES = 64 * 1024  # a body up to here is read faster than a thread is asked
 
 _FAILED: dict[int | str, dict[str, Any]] = {"4XX": {"model": schemas.Failed}, "5XX": {"model": schemas.Failed}}
@@ -133,7 +134,7 @@ async def _infer(
         raise UnsupportedMediaType("Compressed bodies are not served. Send the request without Content-Encoding.")
     body = await uploads.receive_tensors(
         request,
-        max_bytes=BODY_PICTURES * settings.max_image_bytes,
+        max_bytes=max(BODY_BYTES, BODY_PICTURES * settings.max_image_bytes),
         timeout_seconds=settings.upload_timeout_seconds,
     )
     started = monotonic()
