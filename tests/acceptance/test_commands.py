@@ -51,7 +51,7 @@ def test_a_version_is_added_rolled_out_tried_as_canary_and_rolled_back(models: C
     assert said(models, "status") == "Ready.\n"
     assert "weedwatch models rollout plants 2" in said(models, "models", "add", "plants", "2")
     assert "plants is answered by version 2 " in said(models, "models", "rollout", "plants", "2")
-    assert json.loads(said(models, "models", "ls", "--json"))[0]["rollout"]["stable"] == "2"
+    assert json.loads(said(models, "models", "ls", "--json"))["items"][0]["rollout"]["stable"] == "2"
     assert "version 1 for 20 %" in said(models, "models", "rollout", "plants", "2", "--canary", "1", "--percent", "20")
     shown = said(models, "models", "show", "plants")
     assert ["1", "canary", "ready", "2"] in [line.split()[:4] for line in shown.splitlines()]
