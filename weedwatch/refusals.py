@@ -123,6 +123,12 @@ class Forbidden(Refused):
     remedy = "Use a credential with the right scope."
 
 
+class NotPromoted(Refused):
+    """The evidence is not what the policy wants of a promotion."""
+
+    remedy = "Mend the version, or evaluate it again; 'errors' has each finding. An operator may force it."
+
+
 class Conflict(Refused):
     """The request does not fit the present state."""
 
@@ -156,6 +162,7 @@ BY_CODE: dict[str, type[Refused]] = {
     "database_unavailable": DatabaseUnavailable,
     "unauthorized": Unauthorized,
     "forbidden": Forbidden,
+    "not_promoted": NotPromoted,
     "conflict": Conflict,
     "internal_error": InternalError,
 }

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Answer(BaseModel):
@@ -12,7 +12,7 @@ class Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=())
 
     def as_json(self) -> dict[str, Any]:
-        return self.model_dump(mode="json", exclude_unset=True)
+        return self.model_dump(mode="json", exclude_unset=True, by_alias=True)
 
 
 class Candidate(Answer):
@@ -20,8 +20,17 @@ class Candidate(Answer):
     confidence: float
 
 
+class Shadow(Answer):
+    """What another version said to the same photo."""
+
+    version: str
+    label: str
+    confidence: float
+    agrees: bool
+
+
 class Prediction(Answer):
-    """One recorded answer."""
+    """One recorded answer; `shadows` only where one record was asked for."""
 
     request_id: str
     created_at: datetime
@@ -39,6 +48,7 @@ class Prediction(Answer):
     latitude: float | None = None
     longitude: float | None = None
     subject: str | None = None
+    shadows: tuple[Shadow, ...] = ()
 
 
 class Page(Answer):
@@ -127,23 +137,35 @@ class Finding(Answer):
     """One rule of the policy that a version does not keep."""
 
     rule: str
-    found: Any = None
-    allowed: Any = None
+    found: float | str | None
+    allowed: float | str | None
     message: str
 
 
+class Pair(Answer):
+    """Of the version, and of the one that it was compared with."""
+
+    version: float
+    against: float
+
+
 class EvidenceSummary(Answer):
-    """`flips` counts them; `is_current` is false when one of the two archives has changed since."""
+    """What the newest evaluation says; `flipped` counts the records that would change name, no `findings`: go ahead.
+
+    `is_current` is false when one of the two archives has changed since.
+    """
 
     id: str
-    created_at: datetime
     against: str
+    actor: str
+    created_at: datetime
     is_current: bool
     pictures: int
     sightings: int
-    accuracy: dict[str, float] | None
-    agreement: float | None
-    flips: int
+    accuracy: Pair | None
+    agreement: float
+    p95_seconds: Pair
+    flipped: int
     findings: tuple[Finding, ...]
 
 
@@ -152,12 +174,13 @@ class FlippedRecord(Answer):
 
     source: str
     id: str
+    before: str = Field(alias="from")
     to: str
-    truth: str | None = None
+    truth: str | None
 
 
 class Flip(Answer):
-    """How often a label of the version compared against became another one, and where."""
+    """How often a label of the version compared with became another one, and where."""
 
     label: str
     count: int
@@ -166,23 +189,12 @@ class Flip(Answer):
     records: tuple[FlippedRecord, ...]
 
 
-class Evidence(Answer):
-    """One version compared with another; no `findings`: it may be promoted."""
+class Evidence(EvidenceSummary):
+    """One version compared with another."""
 
-    id: str
     model: str
     version: str
-    against: str
-    actor: str
-    created_at: datetime
-    is_current: bool
-    pictures: int
-    sightings: int
-    accuracy: dict[str, float] | None
-    agreement: float | None
-    p95_seconds: dict[str, float] | None
     flips: tuple[Flip, ...]
-    findings: tuple[Finding, ...]
     policy: dict[str, Any]
 
 

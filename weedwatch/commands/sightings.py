@@ -1,5 +1,6 @@
 """The record of predictions: ls, show, export."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -79,7 +80,7 @@ def export(
     filters = _filters(label, model, version, min_confidence, since, until, q)
     with connect() as weeds:
         pieces = (
-            (each.model_dump_json(exclude_unset=True).encode() + b"\n" for each in weeds.sightings(**filters))
+            (json.dumps(each.as_json()).encode() + b"\n" for each in weeds.sightings(**filters))
             if as_json
             else weeds.export(**filters)
         )

@@ -47,12 +47,10 @@ def evidence_lines(evidence: Evidence) -> Iterator[str]:
         f"and {evidence.sightings} kept sightings{'' if evidence.is_current else ' (outdated: an archive has changed)'}"
     )
     if evidence.accuracy:
-        yield f"  accuracy    {evidence.accuracy['version']:.1%} beside {evidence.accuracy['against']:.1%}"
-    if evidence.agreement is not None:
-        yield f"  agreement   {evidence.agreement:.1%}"
-    if evidence.p95_seconds:
-        times = [f"{1000 * evidence.p95_seconds[name]:.0f} ms" for name in ("version", "against")]
-        yield f"  p95         {times[0]} beside {times[1]}"
+        yield f"  accuracy   {evidence.accuracy.version:.1%} beside {evidence.accuracy.against:.1%}"
+    yield f"  agreement  {evidence.agreement:.1%}"
+    p95 = evidence.p95_seconds
+    yield f"  p95        {1000 * p95.version:.0f} ms beside {1000 * p95.against:.0f} ms"
     for flip in evidence.flips:
         others = ", ".join(f"{label} ({count})" for label, count in flip.to.items())
         yield f"  {flip.label}: {flip.count} of {flip.of} became {others}"
