@@ -1,4 +1,4 @@
-"""One exception for each code; made from control_plane/errors.py by `python -m tests.structure.generated`."""
+"""An exception for each code, from control_plane/errors.py by `python -m tests.structure.generated`."""
 
 from weedwatch.errors import Refused
 

@@ -75,7 +75,7 @@ def example_file() -> str:
 def refusals_module() -> str:
     """The client's exceptions: it knows the public API alone, so it gets the registry as a file of its own."""
     parts = [
-        '"""One exception for each code; made from control_plane/errors.py by `python -m tests.structure.generated`."""',
+        '"""An exception for each code, from control_plane/errors.py by `python -m tests.structure.generated`."""',
         "",
         "from weedwatch.errors import Refused",
     ]
