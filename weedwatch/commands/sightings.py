@@ -60,7 +60,8 @@ def show_sighting(request_id: Annotated[str, typer.Argument(help="Its request id
     show(sentence(found))
     for name, value in found.as_json().items():
         if value is not None and not isinstance(value, dict | list):
-            show(f"  {name:20}{value}")
+            told = {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
+            show(f"  {name:20}{told}")
 
 
 @app.command("export")

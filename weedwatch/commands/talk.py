@@ -1,7 +1,8 @@
 """How things are printed: tables, JSON, and progress as a bar on a terminal, elsewhere as a line for each tenth."""
 
 import json
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,10 +14,11 @@ from rich.table import Table
 
 from weedwatch.progress import Progress
 
-out = Console(markup=False, highlight=False, emoji=False)
+PIPED_WIDTH = 1000  # nothing is cut for a program
+
+out = Console(markup=False, highlight=False, emoji=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 err = Console(markup=False, highlight=False, emoji=False, stderr=True)
 
-PIPED_WIDTH = 400  # nothing is cut for a program
 MEGABYTE = 1_000_000
 
 
@@ -33,11 +35,14 @@ def show_json(value: Any) -> None:
     typer.echo(json.dumps(value))
 
 
-def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-    made = Table(*columns, box=None, pad_edge=False, header_style="bold")
+def table(columns: Sequence[str], rows: Iterable[Iterable[str]]) -> None:
+    """Only its last column wraps where a terminal is narrow: ids and versions stay whole."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for number, column in enumerate(columns, 1):
+        made.add_column(column, no_wrap=number < len(columns))
     for row in rows:
         made.add_row(*row)
-    out.print(made, width=None if out.is_terminal else PIPED_WIDTH)
+    out.print(made)
 
 
 class Meter:
