@@ -41,7 +41,7 @@ def summary(evidence: EvidenceSummary | None) -> str:
 
 
 def evidence_lines(evidence: Evidence) -> Iterator[str]:
-    both = f"version {evidence.version}", f"version {evidence.against}"
+    both = f"Version {evidence.version}", f"version {evidence.against}"
     yield (
         f"{both[0]} of {evidence.model} beside {both[1]}, on {evidence.pictures} pictures of the golden set "
         f"and {evidence.sightings} kept sightings{'' if evidence.is_current else ' (outdated: an archive has changed)'}"
