@@ -7,6 +7,7 @@ from tests.proofs.models_lines import (
     line_3_interrupted,
     line_4_readiness,
     line_6_protocol,
+    line_7_commands,
 )
 
 LINES = (
@@ -15,6 +16,7 @@ LINES = (
     Line(3, "Whatever dies while versions change, what is wanted is reached", line_3_interrupted.run, 60),
     Line(4, "What keeps a model from answering is said; a dead canary goes by itself", line_4_readiness.run, 30),
     Line(6, "A client that others wrote is served unchanged", line_6_protocol.run, 20),
+    Line(7, "Every command that the documents show runs", line_7_commands.run, 30),
 )
 
 if __name__ == "__main__":
