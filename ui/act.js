@@ -14,8 +14,8 @@ export const token = createStore('');
 export const quoted = (word) => (/^[\w.:/@%+-]+$/.test(word) ? String(word) : `'${String(word).replaceAll("'", "'\\''")}'`);
 
 export function Cli({ words }) {
-  const line = ['weedwatch', 'models', ...words].map(quoted).join(' ');
-  return html`<p class="cli"><span class="muted">${text.cli}:</span> <${Copy} text=${line} label=${text.cli} /></p>`;
+  const line = ['weedwatch', 'models', ...words].map(quoted);
+  return html`<p class="cli"><span class="muted">${text.cli}:</span> <${Copy} text=${line.join(' ')} label=${text.cli}>${line.map((word) => html`<span>${word}</span> `)}<//></p>`;
 }
 
 // `send(token, signal)` does it; `refused(problem)` may give another problem to show in its place. `close` gets what the
@@ -51,7 +51,7 @@ export function Act({ title, effect, cli, label, danger = false, safe = strings.
       if (abort.current.signal.aborted) return;
       if (!(error instanceof Refused)) throw error;
       if (['unauthorized', 'forbidden'].includes(error.problem.code)) {
-        setProblem({ ...error.problem, title: token.get() ? text.tokenWrong : text.tokenNeeded });
+        setProblem(token.get() ? { ...error.problem, title: text.tokenWrong } : { isQuestion: true });
         token.set('');
         setAsks(true);
       } else {
@@ -63,8 +63,9 @@ export function Act({ title, effect, cli, label, danger = false, safe = strings.
   return html`<dialog ref=${dialog} class="act" aria-labelledby="act-title" aria-describedby="act-effect" onClose=${() => close(done.current)}><form class="stack" onSubmit=${submit}>
     <h2 id="act-title">${title}</h2><p id="act-effect" aria-live="polite">${effect}</p>
     ${children}
+    ${problem?.isQuestion && html`<p class="note info" role="alert">${text.tokenNeeded}</p>`}
     ${asks && html`<p class="field"><label for="act-token">${text.token}</label><input id="act-token" ref=${field} type="password" autocomplete="off" required aria-describedby="act-token-hint" /><small id="act-token-hint">${text.tokenHint}</small></p>`}
-    ${problem && html`<${Problem} problem=${problem}>${problem.errors?.some((each) => each.rule) && html`<ul>${problem.errors.map((each) => html`<li>${each.message}</li>`)}</ul>`}<//>`}
+    ${problem && !problem.isQuestion && html`<${Problem} problem=${problem}>${problem.errors?.some((each) => each.rule) && html`<ul>${problem.errors.map((each) => html`<li>${each.message}</li>`)}</ul>`}<//>`}
     <${Cli} words=${cli} />
     <p class="row"><button type="button" autofocus onClick=${() => dialog.current.close()}>${safe}</button><button class=${danger ? 'danger-button' : 'primary'} disabled=${busy}>${label}</button></p>
   </form></dialog>`;

@@ -52,7 +52,7 @@ export function Models() {
     ${!seen && !problem && html`<${Loading} label=${text.loading} />`}
     ${seen?.items.length === 0 && html`<${None} look=${look} />`}
     ${seen?.items.length > 0 && html`<ul class="cards wide">${seen.items.map((each) => html`<li key=${each.name}><a class="card model" href=${`#/models/${encodeURIComponent(each.name)}`}>
-      <strong class="name">${each.name}</strong><br /><${Readiness} model=${each} reasons=${health?.reasons} /><br /><span class="muted">${text.rollout(each.rollout)}</span></a></li>`)}</ul>`}
+      <strong class="name">${each.name}</strong><${Readiness} model=${each} reasons=${health?.reasons} /><span class="muted">${text.rollout(each.rollout)}</span></a></li>`)}</ul>`}
   </div>`;
 }
 
