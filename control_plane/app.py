@@ -17,6 +17,7 @@ from control_plane.database import Database, UnsafeDatabase, within
 from control_plane.dependencies import Parts
 from control_plane.dispatch import Dispatcher
 from control_plane.errors import DatabaseUnavailable
+from control_plane.evaluation import Evaluator
 from control_plane.exchange import Exchange
 from control_plane.lifecycle import Fleet
 from control_plane.metrics import Metrics
@@ -32,6 +33,7 @@ from control_plane.routes import health, history, info, models, predict, status
 from control_plane.schemas import Problem
 from control_plane.series import Series
 from control_plane.settings import Settings
+from control_plane.shadow import Shadows
 from control_plane.spool import Spool
 from control_plane.torchserve import TorchServe
 from control_plane.version import VERSION
@@ -139,14 +141,24 @@ async def _open(
         metrics=metrics,
     )
     share.report = fleet.facts
-    changes = Changes(database, fleet, share, archive, settings.handler_log)
-    await changes.open()
     pictures = Pictures(settings.pictures_dir)
+    changes = Changes(
+        database=database,
+        fleet=fleet,
+        share=share,
+        first=archive,
+        evaluator=Evaluator(database, pictures, settings.model_store, settings.state_dir / "golden"),
+        store=settings.model_store,
+        metrics=metrics,
+        handler_log=settings.handler_log,
+    )
+    await changes.open()
     spool = Spool(settings.spool_dir, settings.replica, max_bytes=settings.spool_max_bytes, metrics=metrics)
     spool.open()
     stack.callback(spool.close)
     recorder = Recorder(database, spool, metrics)
-    predictor = Predictor(fleet=fleet, recorder=recorder, pictures=pictures, metrics=metrics)
+    shadows = Shadows(database, fleet, metrics)
+    predictor = Predictor(fleet=fleet, recorder=recorder, shadows=shadows, pictures=pictures, metrics=metrics)
     readiness = Readiness(
         predictor=predictor,
         fleet=fleet,
@@ -162,6 +174,7 @@ async def _open(
         share.run(),
         changes.run(),
         fleet.run(),
+        shadows.run(),
         readiness.run(),
         series.run(),
     ):

@@ -10,7 +10,7 @@ import contextlib
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -20,12 +20,15 @@ import psutil
 import psycopg
 import uuid_utils.compat as uuid
 
-from control_plane import archives, audit, models, registry
+from control_plane import archives, audit, evaluations, models, registry, weighing
 from control_plane.archives import Archive
 from control_plane.database import Connection, Database, within
-from control_plane.errors import Conflict, DatabaseUnavailable, ModelNotFound
+from control_plane.errors import Conflict, DatabaseUnavailable, ModelNotFound, NotPromoted
+from control_plane.evaluation import EvaluationFailed, Evaluator
+from control_plane.evaluations import Evaluation
 from control_plane.guard import Seen, objection, together
 from control_plane.lifecycle import Fleet
+from control_plane.metrics import Metrics
 from control_plane.models import Operation
 from control_plane.replicas import Share
 from control_plane.rollout import Rollout
@@ -39,19 +42,38 @@ REGISTRY_LOCK = 7309862317
 LOG_TAIL_BYTES = 262_144
 
 
+@dataclass
+class Progress:
+    done: int = 0
+    total: int = 0
+
+
 class Changes:
     """`first` is what answers when neither database nor memory knows of anything."""
 
     def __init__(
-        self, database: Database, fleet: Fleet, share: Share, first: Archive, handler_log: Path | None = None
+        self,
+        *,
+        database: Database,
+        fleet: Fleet,
+        share: Share,
+        first: Archive,
+        evaluator: Evaluator,
+        store: Path,
+        metrics: Metrics,
+        handler_log: Path | None = None,
     ) -> None:
         self._database = database
         self._fleet = fleet
         self._share = share
         self._first = first
+        self._evaluator = evaluator
+        self._store = store
+        self._metrics = metrics
         self._handler_log = handler_log
         self._knows_first = False
         self._since: dict[UUID, float] = {}  # when this replica first carried an operation on
+        self._evaluating: dict[UUID, tuple[asyncio.Task[Evaluation], Progress]] = {}
         fleet.is_alone = lambda: not (database.ready and database.up)
 
     async def open(self) -> None:
@@ -90,6 +112,70 @@ class Changes:
         """
         return await within(self._database.timeout_seconds, self._begin(model, wanted, actor, action, revision))
 
+    async def evaluate(self, model: str, version: str, *, actor: str) -> Operation:
+        """Have a version compared with the stable one; who answers stays.
+
+        Raises:
+            Conflict: Another change is under way, or the version cannot be loaded, or is the stable one.
+            ModelNotFound: There is no such model or version.
+            DatabaseUnavailable: As it says.
+        """
+        return await within(self._database.timeout_seconds, self._begin_evaluation(model, version, actor))
+
+    async def _begin_evaluation(self, model: str, version: str, actor: str) -> Operation:
+        async with self._database.connection() as connection, connection.transaction():
+            present = await self._present(connection, model)
+            if version == present.stable:
+                raise Conflict(f"Version '{version}' is the stable one: there is nothing to compare it with.")
+            await self._check_may_load(connection, present, [version])
+            return await self._start(connection, present, present, actor, "evaluate", None, version)
+
+    async def promote(
+        self, model: str, version: str | None, *, actor: str, revision: int | None, force: bool, why: str | None
+    ) -> Operation:
+        """Make a version the stable one, when the evidence is as the policy wants it; `version` None: the canary.
+
+        Raises:
+            NotPromoted: The evidence is missing, or speaks against it, and it is not forced.
+            Conflict: As `begin`; or the policy cannot be read.
+            ModelNotFound: There is no such model or version, or no canary.
+            DatabaseUnavailable: As it says.
+        """
+        promotion = self._promote(model, version, actor, revision, force, why)
+        return await within(self._database.timeout_seconds, promotion)
+
+    async def _promote(
+        self, model: str, version: str | None, actor: str, revision: int | None, force: bool, why: str | None
+    ) -> Operation:
+        async with self._database.connection() as connection, connection.transaction():
+            present = await self._present(connection, model, revision)
+            version = version or present.canary
+            if version is None:
+                raise ModelNotFound(f"'{model}' has no canary. Say which version shall be promoted.")
+            if version == present.stable:
+                raise Conflict(f"Version '{version}' is the stable one already.")
+            await self._check_may_load(connection, present, [version])
+            found = await weighing.objections(connection, self._store, model, version, present.stable)
+            if found and not force:
+                raise NotPromoted(
+                    f"Version '{version}' is not promoted. {' '.join(each.message for each in found)}",
+                    errors=[each.to_json() for each in found],
+                )
+            keeps_shadow = present.shadow not in (None, version)
+            wanted = Rollout(
+                model,
+                0,
+                version,
+                shadow=present.shadow if keeps_shadow else None,
+                shadow_percent=present.shadow_percent if keeps_shadow else 0.0,
+            )
+            action = "promote-forced" if found else "promote"
+            operation = await self._start(connection, present, wanted, actor, action, why)
+            if found:
+                facts = {**registry.facts_of(operation), "findings": [each.to_json() for each in found]}
+                await audit.write(connection, actor=actor, action="model.forced", facts=facts)
+        return operation
+
     async def _begin(
         self,
         model: str,
@@ -100,34 +186,55 @@ class Changes:
         why: str | None = None,
     ) -> Operation:
         async with self._database.connection() as connection, connection.transaction():
-            present = await models.rollout_to_change(connection, model)
-            if present is None:
-                raise ModelNotFound(f"No model '{model}' is served; GET /models lists what is.")
-            if revision != present.revision:
-                raise Conflict(
-                    f"The rollout is at revision {present.revision}. Read it (GET /models/{model}), decide again, "
-                    f'and send If-Match: "{present.revision}".'
-                )
+            present = await self._present(connection, model, revision)
             wanted = wanted or _back(present)
-            for version in wanted.versions:
-                found = await models.find_version(connection, model, version)
-                if found is None or found.state == "retired":
-                    raise ModelNotFound(f"There is no version '{version}' of '{model}'; add it first.")
-                if found.state != "ready" and version not in present.versions:
-                    raise Conflict(f"Version '{version}' is {found.state}: {found.reason or 'no reason is known'}")
-            if any(self._fleet.find(model, version) is None for version in wanted.versions):
-                self._refuse_without_room()
-            now = datetime.now(UTC)
-            operation = Operation(
-                uuid.uuid7(), model, present.revision, wanted.stable, wanted.canary, wanted.canary_percent, actor,
-                action, why, "running", "loading", None, now, now, wanted.shadow, wanted.shadow_percent,
-            )  # fmt: skip
-            try:
-                async with connection.transaction():
-                    await models.begin(connection, operation)
-            except psycopg.errors.UniqueViolation:
-                raise Conflict("Another change of this model is under way. Wait until it has ended.") from None
-            await audit.write(connection, actor=actor, action=f"model.{action}", facts=registry.facts_of(operation))
+            await self._check_may_load(connection, present, wanted.versions)
+            return await self._start(connection, present, wanted, actor, action, why)
+
+    async def _present(self, connection: Connection, model: str, *revision: int | None) -> Rollout:
+        """Locked until the end of the transaction; when a revision is given it must be that."""
+        present = await models.rollout_to_change(connection, model)
+        if present is None:
+            raise ModelNotFound(f"No model '{model}' is served; GET /models lists what is.")
+        if revision and revision[0] != present.revision:
+            raise Conflict(
+                f"The rollout is at revision {present.revision}. Read it (GET /models/{model}), decide again, "
+                f'and send If-Match: "{present.revision}".'
+            )
+        return present
+
+    async def _check_may_load(self, connection: Connection, present: Rollout, versions: Sequence[str]) -> None:
+        model = present.model
+        for version in versions:
+            found = await models.find_version(connection, model, version)
+            if found is None or found.state == "retired":
+                raise ModelNotFound(f"There is no version '{version}' of '{model}'; add it first.")
+            if found.state != "ready" and version not in present.versions:
+                raise Conflict(f"Version '{version}' is {found.state}: {found.reason or 'no reason is known'}")
+        if any(self._fleet.find(model, version) is None for version in versions):
+            self._refuse_without_room()
+
+    async def _start(
+        self,
+        connection: Connection,
+        present: Rollout,
+        wanted: Rollout,
+        actor: str,
+        action: str,
+        why: str | None,
+        version: str | None = None,
+    ) -> Operation:
+        now = datetime.now(UTC)
+        operation = Operation(
+            uuid.uuid7(), present.model, present.revision, wanted.stable, wanted.canary, wanted.canary_percent, actor,
+            action, why, "running", "loading", None, now, now, wanted.shadow, wanted.shadow_percent, version,
+        )  # fmt: skip
+        try:
+            async with connection.transaction():
+                await models.begin(connection, operation)
+        except psycopg.errors.UniqueViolation:
+            raise Conflict("Another change of this model is under way. Wait until it has ended.") from None
+        await audit.write(connection, actor=actor, action=f"model.{action}", facts=registry.facts_of(operation))
         return operation
 
     def _refuse_without_room(self) -> None:
@@ -149,7 +256,9 @@ class Changes:
                 self._knows_first = True
             rollouts, running = await models.rollouts(connection), await models.running(connection)
         await self._fleet.want(rollouts, [(each.model, version) for each in running for version in each.versions])
-        if await self._share.lead():
+        leads = await self._share.lead()
+        self._stop_evaluating(set() if not leads else {each.id for each in running})
+        if leads:
             for operation in running:
                 await self._carry_on(operation)
             for rollout in rollouts:
@@ -181,9 +290,11 @@ class Changes:
         if stage and (cause := self._failure(operation)):
             await self._end(operation, stage, cause)
             return
-        if not stage and (waiting := await self._unproven_elsewhere(operation)):
+        if not stage and operation.version is None and (waiting := await self._unproven_elsewhere(operation)):
             stage, message = "proving", waiting
-        if not stage:
+        if not stage and operation.version is not None:
+            await self._carry_on_evaluation(operation, operation.version)
+        elif not stage:
             await self._switch(operation)
         elif monotonic() - self._since.setdefault(operation.id, monotonic()) > LOADING_SECONDS:
             await self._end(operation, stage, f"It took over {LOADING_SECONDS:.0f} s. {message}")
@@ -203,6 +314,45 @@ class Changes:
                 return "proving", f"Version {version}: {failure}"
         return "", ""
 
+    async def _carry_on_evaluation(self, operation: Operation, version: str) -> None:
+        """A leader that is gone takes its evaluation along: the next one begins it again."""
+        under_way = self._evaluating.get(operation.id)
+        if under_way is None:
+            served, progress = self._fleet.find(operation.model, version), Progress()
+            against = self._fleet.stable_of(operation.model)
+            if served is None:
+                return
+
+            def note(done: int, total: int) -> None:
+                progress.done, progress.total = done, total
+
+            evaluation = self._evaluator.evaluate(operation, served, against, note)
+            under_way = self._evaluating[operation.id] = asyncio.create_task(evaluation), progress
+        task, progress = under_way
+        if not task.done():
+            message = f"evaluating: {progress.done} of {progress.total}" if progress.total else None
+            if ("evaluating", message) != (operation.stage, operation.message):
+                await self._note(operation, "running", "evaluating", message)
+            return
+        try:
+            await self._conclude(operation, task.result())
+        except (EvaluationFailed, DatabaseUnavailable) as error:
+            await self._fail(operation, "evaluating", str(error) or "The database was away.")
+        del self._evaluating[operation.id]
+
+    async def _conclude(self, operation: Operation, evaluation: Evaluation) -> None:
+        async with self._database.connection() as connection, connection.transaction():
+            if not await models.note(connection, operation.id, "done", "ended", None):
+                return  # cancelled meanwhile
+            await evaluations.put_evaluation(connection, evaluation)
+            facts = {**registry.facts_of(operation), "agreement": evaluation.evidence["agreement"]}
+            await audit.write(connection, actor=operation.actor, action="model.evaluated", facts=facts)
+
+    def _stop_evaluating(self, running: set[UUID]) -> None:
+        """What was cancelled, or is another leader's now."""
+        for number in self._evaluating.keys() - running:
+            self._evaluating.pop(number)[0].cancel()
+
     async def _guard(self, rollout: Rollout, canary: str) -> None:
         """Take a canary away that does worse than stable, without being asked."""
         facts = [self._fleet.facts(), *await self._share.others_facts()]
@@ -211,12 +361,17 @@ class Changes:
             parts = [each.get("seen", {}).get(f"{rollout.model}/{version}") for each in facts]
             return together([part for part in parts if part])
 
-        why = objection(seen(canary), seen(rollout.stable))
+        limit = (
+            await weighing.policy_or_default(self._store, rollout.model, canary, rollout.stable)
+        ).canary_disagreement_at_most
+        why = objection(seen(canary), seen(rollout.stable), limit)
         if why is None:
             return
-        log.warning("the guard takes a canary away", extra={"model": rollout.model, "version": canary, "cause": why})
+        extra = {"model": rollout.model, "version": canary, "cause": why.sentence}
+        log.warning("the guard takes a canary away", extra=extra)
         with contextlib.suppress(Conflict):  # somebody was faster
-            await self._begin(rollout.model, None, "guard", "rollback", rollout.revision, why)
+            await self._begin(rollout.model, None, "guard", "rollback", rollout.revision, why.sentence)
+            self._metrics.guard_rollbacks.labels(rollout.model, canary, why.reason).inc()
 
     async def _unproven_elsewhere(self, operation: Operation) -> str | None:
         for facts in await self._share.others_facts():
@@ -288,18 +443,21 @@ class Changes:
         log.info("the rollout has changed", extra=registry.facts_of(operation))
 
     async def _end(self, operation: Operation, stage: str, message: str) -> None:
-        """It failed: what was loaded for it goes again, and is not tried again without being asked for."""
+        """A version cannot be loaded: it goes again, and is not tried again without being asked for."""
+        await self._fail(operation, stage, message, sick=True)
+
+    async def _fail(self, operation: Operation, stage: str, message: str, *, sick: bool = False) -> None:
         async with self._database.connection() as connection, connection.transaction():
             if not await models.note(connection, operation.id, "failed", stage, message):
                 return
-            for version in operation.versions:
+            for version in operation.versions if sick else ():
                 if not self._answers(operation.model, version):
                     await models.set_state(connection, operation.model, version, "sick", message)
             facts = {**registry.facts_of(operation), "message": message}
             await audit.write(connection, actor=operation.actor, action="model.failed", facts=facts)
         log.error("a change of a rollout failed", extra={**registry.facts_of(operation), "cause": message})
 
-    async def _note(self, operation: Operation, state: str, stage: str, message: str) -> None:
+    async def _note(self, operation: Operation, state: str, stage: str, message: str | None) -> None:
         async with self._database.connection() as connection:
             await models.note(connection, operation.id, state, stage, message)
 

@@ -61,6 +61,8 @@ _KINDS = (
               "Give the right one, in a request as 'Authorization: Bearer TOKEN'; make run prints where it is kept."),
     ErrorKind("forbidden", 403, "Not allowed", "This credential does not allow this.",
               "Use a credential with the right scope."),
+    ErrorKind("not_promoted", 409, "Not promoted", "The evidence is not what the policy wants of a promotion.",
+              "Mend the version, or evaluate it again; 'errors' has each finding. An operator may force it."),
     ErrorKind("conflict", 409, "Conflict", "The request does not fit the present state.",
               "Read the present state, then decide again."),
     ErrorKind("internal_error", 500, "Internal error", "Something failed that should not.",
@@ -156,6 +158,10 @@ class Unauthorized(ServingError):
 
 class Conflict(ServingError):
     code = "conflict"
+
+
+class NotPromoted(ServingError):
+    code = "not_promoted"
 
 
 class ClientLeft(Exception):

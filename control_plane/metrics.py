@@ -95,6 +95,15 @@ class Metrics:
         self.ready = Gauge("weedwatch_ready", "1 when a reference picture proves that it serves.", registry=registry)
         self.database_up = Gauge("weedwatch_database_up", "1 when PostgreSQL answers.", registry=registry)
         self.probes = Counter("weedwatch_probes", "Reference predictions by result.", ("result",), registry=registry)
+        self.shadows = Counter(
+            "weedwatch_shadow_copies",
+            "Copies of requests for another version: agrees, disagrees, shed, or what they failed with.",
+            ("model", "version", "outcome"), registry=registry,
+        )  # fmt: skip
+        self.guard_rollbacks = Counter(
+            "weedwatch_guard_rollbacks", "Canaries that the guard took away.", ("model", "version", "reason"),
+            registry=registry,
+        )  # fmt: skip
         self.requests_public = Counter("prediction_requests", "Requests for a prediction.", registry=registry)
         self.milliseconds_public = Histogram(
             "prediction_processing_time_ms", "Milliseconds from a request's last byte to its answer.",

@@ -17,6 +17,7 @@ from control_plane.pictures import Pictures
 from control_plane.presence import Presence
 from control_plane.recording import Recorder
 from control_plane.rollout import Role
+from control_plane.shadow import Shadows
 from control_plane.torchserve import Inference, Item
 from control_plane.uploads import Picture
 
@@ -58,9 +59,12 @@ class Recorded:
 class Predictor:
     """From a checked picture to a recorded answer."""
 
-    def __init__(self, *, fleet: Fleet, recorder: Recorder, pictures: Pictures, metrics: Metrics) -> None:
+    def __init__(
+        self, *, fleet: Fleet, recorder: Recorder, shadows: Shadows, pictures: Pictures, metrics: Metrics
+    ) -> None:
         self._fleet = fleet
         self._recorder = recorder
+        self._shadows = shadows
         self._pictures = pictures
         self._metrics = metrics
 
@@ -101,6 +105,8 @@ class Predictor:
         served.window.note(row.processing_seconds)
         served.last_success = monotonic()
         self._metrics.confidence.labels(*served.key).observe(row.confidence)
+        if in_database:
+            self._shadows.copy(picture, row)
         return Recorded(row, in_database)
 
     async def probe(self, served: Served, reference: Reference, *, request_id: UUID, deadline: float) -> Label:

@@ -36,9 +36,15 @@ class Rollout:
 
     def choose(self, key: str) -> tuple[str, Role]:
         """The version for a key, always the same; whoever has the canary at some share has it at any larger one."""
-        if self.canary is not None and self._place(key) < self.canary_percent:
+        if self.canary is not None and _place(f"{self.model}/{self.canary}/{key}") < self.canary_percent:
             return self.canary, "canary"
         return self.stable, "stable"
+
+    def listens(self, request: str) -> str | None:
+        """The shadow, when it shall get a copy of this request."""
+        if self.shadow is not None and _place(f"{self.model}/{self.shadow}/{request}") < self.shadow_percent:
+            return self.shadow
+        return None
 
     def role_of(self, version: str) -> Role:
         """Of one that answers."""
@@ -49,7 +55,8 @@ class Rollout:
         parts: dict[str | None, Part] = {self.shadow: "shadow", self.canary: "canary", self.stable: "stable"}
         return parts.get(version)
 
-    def _place(self, key: str) -> float:
-        """Where a key lies between 0 and 100; another place for each canary, so that not always the same are tried."""
-        digest = hashlib.sha256(f"{self.model}/{self.canary}/{key}".encode()).digest()
-        return 100 * int.from_bytes(digest[:7], "big") / 2**56
+
+def _place(key: str) -> float:
+    """Between 0 and 100. Keys name the version too, so that not always the same requests are tried on."""
+    digest = hashlib.sha256(key.encode()).digest()
+    return 100 * int.from_bytes(digest[:7], "big") / 2**56

@@ -233,6 +233,8 @@ class LastMinute(BaseModel):
     answered: int
     failed: int
     p95_seconds: float
+    compared: int = Field(description="Answers that another version was asked for too.")
+    disagreed: int = Field(description="Those of them that got another name.")
 
 
 class VersionFacts(BaseModel):
@@ -252,6 +254,7 @@ class VersionFacts(BaseModel):
     reference: ReferenceProof | None = Field(description="Reference pictures that answer as pinned; null: not loaded.")
     queue_depth: int
     last_minute: LastMinute | None = Field(description="null: not loaded.")
+    evidence: "EvidenceSummary | None" = Field(description="Of the newest evaluation.")
 
 
 class RolloutFacts(BaseModel):
@@ -295,6 +298,97 @@ class OperationFacts(BaseModel):
     message: str | None = Field(description="What it waits for, or why it failed.")
     created_at: datetime
     updated_at: datetime
+
+
+class Finding(BaseModel):
+    """What speaks against a promotion."""
+
+    rule: str = Field(description="Of the policy; `evidence` when there is none that counts.")
+    found: float | str | None
+    allowed: float | str | None
+    message: str
+
+
+class Pair(BaseModel):
+    """Of the version, and of the stable one that it was compared with."""
+
+    version: float
+    against: float
+
+
+class EvidenceSummary(BaseModel):
+    """What the newest evaluation of a version says."""
+
+    id: UUID
+    against: str
+    actor: str
+    created_at: datetime
+    is_current: bool = Field(description="Whether both archives are still those that were compared.")
+    pictures: int = Field(description="Of the golden set.")
+    sightings: int = Field(description="Kept with consent.")
+    accuracy: Pair | None = Field(description="On the golden set; null without one.")
+    agreement: float = Field(description="Share of all pictures that both give the same name.")
+    p95_seconds: Pair = Field(description="Of the handler.")
+    flipped: int = Field(description="Records that would change name.")
+    findings: list[Finding] = Field(description="What speaks against a promotion; empty: nothing.")
+
+
+class FlippedRecord(BaseModel):
+    model_config = ConfigDict(populate_by_name=True)
+
+    source: Literal["golden", "sighting"]
+    id: str = Field(description="File in the golden set, or request id.")
+    before: str = Field(alias="from")
+    to: str
+    truth: str | None
+
+
+class Flip(BaseModel):
+    """The pictures of one name that would get another one."""
+
+    label: str = Field(description="What the stable version says.")
+    count: int
+    of: int
+    to: dict[str, int]
+    records: list[FlippedRecord] = Field(description="At most 50 of them.")
+
+
+class Evidence(EvidenceSummary):
+    model: str
+    version: str
+    flips: list[Flip]
+    policy: dict[str, Any] = Field(description="What a promotion needs.")
+
+
+class Promotion(BaseModel):
+    """Which version shall become the stable one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: Name | None = Field(None, description="The canary when it is not given.")
+    force: bool = Field(False, description="Also against the evidence. The audit says so.")
+    reason: str | None = Field(None, max_length=1000, description="Why; needed with force.")
+
+    @model_validator(mode="after")
+    def _force_has_a_reason(self) -> Self:
+        if self.force and not (self.reason or "").strip():
+            raise ValueError("force needs a reason")
+        return self
+
+
+class ShadowFacts(BaseModel):
+    """What another version said to the same picture."""
+
+    version: str
+    label: str
+    confidence: float
+    predictions: list[Candidate]
+    processing_time_ms: float
+    agrees: bool
+
+
+class RecordedAnswer(Answer):
+    shadows: list[ShadowFacts] = Field(description="Of versions that got a copy; nobody waited for them.")
 
 
 class ModelFacts(ModelSummary):

@@ -20,6 +20,17 @@ def as_version(archive: Path, store: Path, version: str, changes: Mapping[str, C
     return target
 
 
+def exchanged(first: str, second: str) -> dict[str, Change]:
+    """Changes that make of a version one that was built with two of its labels exchanged."""
+
+    def change(content: bytes) -> bytes:
+        one, other = json.dumps(first).encode(), json.dumps(second).encode()
+        assert one in content or other in content, (first, second)
+        return content.replace(one, b"\0").replace(other, one).replace(b"\0", other)
+
+    return {"class_labels.json": change, "reference.json": change}
+
+
 def _numbered(version: str) -> Change:
     def change(content: bytes) -> bytes:
         manifest = json.loads(content)

@@ -15,12 +15,12 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 from pydantic import ValidationError
 
-from control_plane import audit, history, pictures, uploads
+from control_plane import audit, evaluations, history, pictures, uploads
 from control_plane.database import within
 from control_plane.dependencies import Admin, Service
 from control_plane.errors import Conflict, InvalidRequest, NotFound
 from control_plane.problems import invalid
-from control_plane.schemas import Amendment, Answer, Deleted, Name, Page
+from control_plane.schemas import Amendment, Answer, Deleted, Name, Page, RecordedAnswer, ShadowFacts
 
 router = APIRouter(tags=["history"])
 
@@ -67,8 +67,13 @@ async def list_history(
 
 
 @router.get("/history/{request_id}", summary="One prediction")
-async def get_prediction(service: Service, request_id: UUID) -> Answer:
-    return Answer.of(await _found(service, request_id))
+async def get_prediction(service: Service, request_id: UUID) -> RecordedAnswer:
+    """With what other versions said to the same picture."""
+    row, shadows = await within(service.database.timeout_seconds, _with_shadows(service, request_id))
+    return RecordedAnswer(
+        **vars(Answer.of(row)),
+        shadows=[ShadowFacts(**vars(each), processing_time_ms=round(1000 * each.seconds, 3)) for each in shadows],
+    )
 
 
 @router.patch(
@@ -196,6 +201,14 @@ def _there(row: history.Prediction | None) -> history.Prediction:
     if row is None:
         raise NotFound("There is no prediction with this request id; it may have been deleted.")
     return row
+
+
+async def _with_shadows(
+    service: Service, request_id: UUID
+) -> tuple[history.Prediction, list[evaluations.ShadowAnswer]]:
+    async with service.database.connection() as connection:
+        row = _there(await history.find(connection, request_id))
+        return row, await evaluations.shadows_of(connection, request_id)
 
 
 async def _found(service: Service, request_id: UUID) -> history.Prediction:

@@ -11,9 +11,9 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Response
 from fastapi.sse import EventSourceResponse
 
-from control_plane import models, registry, schemas
+from control_plane import evaluations, models, registry, schemas, weighing
 from control_plane.archives import NoArchive
-from control_plane.database import within
+from control_plane.database import Connection, within
 from control_plane.dependencies import Admin, Parts, Service
 from control_plane.errors import Conflict, DatabaseUnavailable, ModelNotFound, NotFound
 from control_plane.lifecycle import Served
@@ -38,14 +38,14 @@ async def list_models(service: Service) -> schemas.Models:
 
 @router.get("/models/{name}", summary="One model: versions, rollout, workers, the newest change")
 async def get_model(service: Service, response: Response, name: Name) -> schemas.ModelFacts:
-    rollouts, versions, newest = await within(service.database.timeout_seconds, _read(service, name))
+    rollouts, versions, newest, evidence = await within(service.database.timeout_seconds, _read(service, name))
     rollout = next((each for each in rollouts if each.model == name), None)
     if rollout is None:
         raise ModelNotFound(f"No model '{name}' is served; GET /models lists what is.")
     response.headers["ETag"] = f'"{rollout.revision}"'
     return schemas.ModelFacts(
         **vars(_summary(service, rollout)),
-        versions=[_version(service, rollout, each) for each in versions],
+        versions=[_version(service, rollout, each, evidence.get(each.version)) for each in versions],
         operation=_operation(newest) if newest else None,
     )
 
@@ -81,6 +81,46 @@ async def put_rollout(
     revision = _revision(if_match)
     rollout = Rollout(name, 0, **wanted.model_dump())
     return await _begin(service, response, name, rollout, actor, "rollout", revision)
+
+
+@router.post("/models/{name}/promote", summary="Make a version the stable one, by evidence", status_code=202)
+async def promote(
+    service: Service,
+    actor: Admin,
+    response: Response,
+    name: Name,
+    promotion: schemas.Promotion,
+    if_match: IfMatch = None,
+) -> schemas.OperationFacts:
+    """Refused with 409 `not_promoted` and the findings, when the policy is not met; `force` is audited."""
+    operation = await service.changes.promote(
+        name,
+        promotion.version,
+        actor=actor,
+        revision=_revision(if_match),
+        force=promotion.force,
+        why=promotion.reason,
+    )
+    return _begun(response, operation)
+
+
+@router.post(
+    "/models/{name}/versions/{version}/evaluate", summary="Compare a version with the stable one", status_code=202
+)
+async def evaluate(
+    service: Service, actor: Admin, response: Response, name: Name, version: Name
+) -> schemas.OperationFacts:
+    """Loads it beside the others, plays the golden set and kept sightings to both, and unloads it again."""
+    return _begun(response, await service.changes.evaluate(name, version, actor=actor))
+
+
+@router.get("/models/{name}/versions/{version}/evidence", summary="What the newest evaluation of a version found")
+async def get_evidence(service: Service, name: Name, version: Name) -> schemas.Evidence:
+    """The records that would change name, by name; and what speaks against a promotion."""
+    found = await within(service.database.timeout_seconds, _read_evidence(service, name, version))
+    if version not in found:
+        raise NotFound(f"Version '{version}' of '{name}' has not been evaluated.")
+    return found[version]
 
 
 @router.post("/models/{name}/rollback", summary="Back to what answered before", status_code=202)
@@ -138,18 +178,53 @@ async def cancel_operation(service: Service, actor: Admin, name: Name, number: U
 async def _begin(
     service: Parts, response: Response, name: str, wanted: Rollout | None, actor: str, action: str, revision: int | None
 ) -> schemas.OperationFacts:
-    operation = await service.changes.begin(name, wanted, actor=actor, action=action, revision=revision)
-    response.headers["Location"] = f"/models/{name}/operations/{operation.id}"
+    return _begun(response, await service.changes.begin(name, wanted, actor=actor, action=action, revision=revision))
+
+
+def _begun(response: Response, operation: Operation) -> schemas.OperationFacts:
+    response.headers["Location"] = f"/models/{operation.model}/operations/{operation.id}"
     return _operation(operation)
 
 
-async def _read(service: Parts, name: str) -> tuple[list[Rollout], list[ModelVersion], Operation | None]:
+async def _read(
+    service: Parts, name: str
+) -> tuple[list[Rollout], list[ModelVersion], Operation | None, dict[str, schemas.Evidence]]:
     async with service.database.connection() as connection:
         return (
             await models.rollouts(connection),
             await models.versions(connection, name),
             await models.newest_operation(connection, name),
+            await _evidence(service, connection, name),
         )
+
+
+async def _read_evidence(service: Parts, name: str, version: str) -> dict[str, schemas.Evidence]:
+    async with service.database.connection() as connection:
+        return await _evidence(service, connection, name, version)
+
+
+async def _evidence(
+    service: Parts, connection: Connection, name: str, version: str | None = None
+) -> dict[str, schemas.Evidence]:
+    """The newest of each version, weighed against what is stable now."""
+    rollout = service.fleet.rollouts.get(name)
+    found = {}
+    for each in await evaluations.newest(connection, name, version):
+        against = rollout.stable if rollout else each.against
+        store = service.settings.model_store
+        rules = await weighing.policy_or_default(store, name, each.version, against)
+        found[each.version] = schemas.Evidence(
+            **vars(each),
+            **each.evidence,
+            is_current=await weighing.is_current(connection, each, against),
+            flipped=sum(flip["count"] for flip in each.evidence["flips"]),
+            findings=[
+                schemas.Finding(**finding.to_json())
+                for finding in await weighing.findings(connection, store, each, against)
+            ],
+            policy=rules.model_dump(),
+        )
+    return found
 
 
 def _revision(if_match: str | None) -> int | None:
@@ -172,7 +247,9 @@ def _summary(service: Parts, rollout: Rollout) -> schemas.ModelSummary:
     )
 
 
-def _version(service: Parts, rollout: Rollout | None, version: ModelVersion) -> schemas.VersionFacts:
+def _version(
+    service: Parts, rollout: Rollout | None, version: ModelVersion, evidence: schemas.Evidence | None = None
+) -> schemas.VersionFacts:
     served: Served | None = service.fleet.find(version.model, version.version)
     return schemas.VersionFacts(
         version=version.version,
@@ -195,6 +272,7 @@ def _version(service: Parts, rollout: Rollout | None, version: ModelVersion) -> 
         else None,
         queue_depth=served.lane.waiting if served else 0,
         last_minute=schemas.LastMinute(**vars(served.window.seen())) if served else None,
+        evidence=schemas.EvidenceSummary(**vars(evidence)) if evidence else None,
     )
 
 

@@ -14,10 +14,13 @@ GOOD = Seen(200, 0, 0.04)
         (Seen(0, 40, 0.0), Seen(), "failed 40 of its last 40"),
         (Seen(40, 0, 0.3), GOOD, "takes 300 ms"),
         (Seen(40, 0, 0.11), Seen(40, 0, 0.05), "takes 110 ms"),
+        (Seen(40, 0, 0.04, compared=20, disagreed=7), GOOD, "names 7 of the canary's last 20 pictures otherwise (35%"),
     ],
 )
 def test_a_canary_that_fails_or_is_slow_must_go(canary: Seen, stable: Seen, words: str) -> None:
-    assert words in (objection(canary, stable) or "")
+    found = objection(canary, stable, 0.3)
+    assert found is not None
+    assert words in found.sentence
 
 
 @pytest.mark.parametrize(
@@ -29,11 +32,13 @@ def test_a_canary_that_fails_or_is_slow_must_go(canary: Seen, stable: Seen, word
         (Seen(80, 20, 0.04), Seen(80, 20, 0.04)),  # both fail: it is not the canary
         (Seen(40, 0, 0.9), Seen(10, 0, 0.1)),  # too little is known of stable
         (Seen(40, 0, 0.011), Seen(40, 0, 0.005)),  # more than twice of nearly nothing
+        (Seen(40, 0, 0.04, compared=20, disagreed=6), GOOD),
+        (Seen(40, 0, 0.04, compared=19, disagreed=19), GOOD),  # too few
         (Seen(), Seen()),
     ],
 )
 def test_what_says_nothing_against_it_changes_nothing(canary: Seen, stable: Seen) -> None:
-    assert objection(canary, stable) is None
+    assert objection(canary, stable, 0.3) is None
 
 
 def test_a_window_forgets_what_is_older_than_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,63 @@
+"""What the newest evidence of a version says, by the policy beside its source."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+from control_plane import evaluations, models, policy
+from control_plane.database import Connection
+from control_plane.errors import Conflict
+from control_plane.evaluations import Evaluation
+from control_plane.evidence import Finding
+from control_plane.policy import Policy, UnreadablePolicy
+
+log = logging.getLogger(__name__)
+
+
+async def objections(connection: Connection, store: Path, model: str, version: str, against: str) -> list[Finding]:
+    """Why a version may not be promoted; empty when it may.
+
+    Raises:
+        Conflict: The policy cannot be read.
+    """
+    found = await evaluations.newest(connection, model, version)
+    if not found:
+        sentence = f"It has not been evaluated. Do that first: weedwatch models evaluate {model} {version}"
+        return [Finding("evidence", None, None, sentence)]
+    return await findings(connection, store, found[0], against)
+
+
+async def findings(connection: Connection, store: Path, evaluation: Evaluation, against: str) -> list[Finding]:
+    """Of one evaluation, as things are now."""
+    model, version = evaluation.model, evaluation.version
+    if not await is_current(connection, evaluation, against):
+        sentence = (
+            f"It was evaluated beside other archives than those of today. "
+            f"Evaluate it again: weedwatch models evaluate {model} {version}"
+        )
+        return [Finding("evidence", None, None, sentence)]
+    try:
+        rules = await asyncio.to_thread(policy.read, store, model, version, against)
+    except UnreadablePolicy as error:
+        raise Conflict(str(error)) from error
+    return policy.findings(rules, evaluation.evidence, evaluation.created_at)
+
+
+async def is_current(connection: Connection, evaluation: Evaluation, stable: str) -> bool:
+    """Whether both archives are still those that were compared, and the other one is the stable one."""
+    if evaluation.against != stable:
+        return False
+    for version, sha256 in ((evaluation.version, evaluation.sha256), (stable, evaluation.against_sha256)):
+        known = await models.find_version(connection, evaluation.model, version)
+        if known is None or known.sha256 != sha256:
+            return False
+    return True
+
+
+async def policy_or_default(store: Path, model: str, *versions: str) -> Policy:
+    """One that cannot be read does not stop the guard."""
+    try:
+        return await asyncio.to_thread(policy.read, store, model, *versions)
+    except UnreadablePolicy as error:
+        log.warning("the policy cannot be used; the defaults hold", extra={"cause": str(error)})
+        return Policy()
