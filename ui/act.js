@@ -20,7 +20,7 @@ export function Cli({ words }) {
 
 // `send(token, signal)` does it; `refused(problem)` may give another problem to show in its place. `close` gets what the
 // service answered (true for an empty answer), or null. The safe button has the focus.
-export function Act({ title, effect, cli, label, danger = false, safe = strings.cancel, tokenFirst = false, send, refused, close, children }) {
+export function Act({ title, effect, cli, label, danger = false, safe = strings.cancel, tokenFirst = false, send, refused, close, after, children }) {
   const dialog = useRef();
   const field = useRef();
   const abort = useRef(null);
@@ -55,6 +55,7 @@ export function Act({ title, effect, cli, label, danger = false, safe = strings.
         token.set('');
         setAsks(true);
       } else {
+        setAsks(false);
         setProblem((await refused?.(error.problem)) ?? error.problem);
       }
     }
@@ -66,6 +67,7 @@ export function Act({ title, effect, cli, label, danger = false, safe = strings.
     ${problem?.isQuestion && html`<p class="note info" role="alert">${text.tokenNeeded}</p>`}
     ${asks && html`<p class="field"><label for="act-token">${text.token}</label><input id="act-token" ref=${field} type="password" autocomplete="off" required aria-describedby="act-token-hint" /><small id="act-token-hint">${text.tokenHint}</small></p>`}
     ${problem && !problem.isQuestion && html`<${Problem} problem=${problem}>${problem.errors?.some((each) => each.rule) && html`<ul>${problem.errors.map((each) => html`<li>${each.message}</li>`)}</ul>`}<//>`}
+    ${after}
     <${Cli} words=${cli} />
     <p class="row"><button type="button" autofocus onClick=${() => dialog.current.close()}>${safe}</button><button class=${danger ? 'danger-button' : 'primary'} disabled=${busy}>${label}</button></p>
   </form></dialog>`;

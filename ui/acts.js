@@ -79,14 +79,17 @@ function Promote({ model, version, reload, close }) {
   const onRefused = async (problem) => {
     if (problem.code !== 'not_promoted') return refused(problem);
     setAgainst(true);
-    return { ...problem, title: text.promote.refused };
+    return { ...problem, detail: text.objections };
   };
   const forced = force ? ['--force', '--reason', reason] : [];
   return html`<${Act} title=${text.promote.title(version)} effect=${text.promote.effect(version, rollout.stable)} label=${force ? text.promote.force : text.promote.label} danger=${force}
-    refused=${onRefused} close=${close} cli=${['promote', model.name, version, ...forced]}
-    send=${(token) => call('POST', address(model, 'promote'), { json: { version, ...(force && { force, reason }) }, token, revision: rollout.revision })}>
-    ${against && html`<label class="check"><input type="checkbox" checked=${force} onChange=${(event) => setForce(event.target.checked)} />${text.promote.force}</label>`}
-    ${force && html`<p class="field"><label for="act-reason">${text.promote.reason}</label><input id="act-reason" required maxlength="200" value=${reason} aria-describedby="act-reason-hint" onInput=${(event) => setReason(event.target.value)} /><small id="act-reason-hint">${text.promote.reasonHint}</small></p>`}<//>`;
+    refused=${onRefused} close=${close} cli=${['promote', model.name, version, ...forced]} after=${against && html`<${Force} force=${force} setForce=${setForce} reason=${reason} setReason=${setReason} />`}
+    send=${(token) => call('POST', address(model, 'promote'), { json: { version, ...(force && { force, reason }) }, token, revision: rollout.revision })} />`;
+}
+
+function Force({ force, setForce, reason, setReason }) {
+  return html`<label class="check"><input type="checkbox" checked=${force} onChange=${(event) => setForce(event.target.checked)} />${text.promote.force}</label>
+    ${force && html`<p class="field"><label for="act-reason">${text.promote.reason}</label><input id="act-reason" required maxlength="200" value=${reason} aria-describedby="act-reason-hint" onInput=${(event) => setReason(event.target.value)} /><small id="act-reason-hint">${text.promote.reasonHint}</small></p>`}`;
 }
 
 function RollBack({ model, reload, close }) {

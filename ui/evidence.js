@@ -9,12 +9,13 @@ const text = strings.models;
 
 export function Evidence({ model, version, summary }) {
   if (!summary) return html`<p class="muted">${text.noEvidence}</p>`;
-  const { against, findings } = summary;
+  const { against, findings, p95_seconds: p95 } = summary;
   return html`<p>${text.evidenceOf(against, summary.pictures, summary.sightings)} ${summary.is_current ? text.current : html`<strong>${text.outdated}</strong>`}</p>
     <${Facts} facts=${[
       [text.accuracy, summary.accuracy ? text.accuracyText(summary.accuracy.version, summary.accuracy.against, against) : text.accuracyNone],
       [text.agreement, text.agreementText(summary.agreement)],
-      [text.changed, text.changedText(summary.flips)],
+      [text.changed, text.changedText(summary.flipped)],
+        [text.time, p95.against > 0 && text.timeText(p95.version, p95.against, against)],
     ]} />
     ${findings.length === 0 ? html`<p class="said-well"><${Icon} name="circle-check" />${text.allowed}</p>` : html`<div class="note warn"><p>${text.objections}</p><ul>${findings.map((each) => html`<li>${each.message}</li>`)}</ul></div>`}
     <${Details} model=${model} version=${version} id=${summary.id} />`;
@@ -41,9 +42,8 @@ function Details({ model, version, id }) {
 }
 
 function All({ evidence }) {
-  const { against, flips, p95_seconds: p95 } = evidence;
-  return html`<${Facts} facts=${[[text.time, p95?.against ? text.timeText(p95.version, p95.against, against) : null]]} />
-    ${flips.length > 0 && html`<div class="scroll" tabindex="0" role="region" aria-label=${text.flips(against)}><table><caption>${text.flips(against)}</caption>
+  const { against, flips } = evidence;
+  return html`${flips.length > 0 && html`<div class="scroll flips" tabindex="0" role="region" aria-label=${text.flips(against)}><table><caption>${text.flips(against)}</caption>
       <thead><tr><th scope="col">${text.flipLabel}</th><th scope="col">${text.flipCount}</th><th scope="col">${text.flipTo}</th></tr></thead>
       <tbody>${flips.map((flip) => html`<tr><th scope="row">${flip.label}</th><td class="num">${text.flipOf(flip.count, flip.of)}</td><td>${Object.entries(flip.to).map(([label, count]) => text.flipToText(label, count)).join(', ')}</td></tr>`)}</tbody></table></div>
       ${flips.map((flip) => html`<details><summary>${text.which(flip.label)}</summary><ul>${flip.records.map((each) => html`<li>${each.source === 'sighting' ? html`<a href=${`#/sightings/${each.id}`}>${text.sighting} ${each.id.slice(-6)}</a>` : html`<code>${each.id}</code>`}: ${text.record(each)}</li>`)}</ul></details>`)}`}

@@ -130,10 +130,11 @@ function Version({ model, version, open }) {
       [text.workers, workers(version)],
       [text.references, version.reference && text.referencesText(version.reference.passed, version.reference.total)],
       [text.minute, version.last_minute && minute(version)],
+      [text.compared, version.last_minute?.compared > 0 && text.comparedText(version.last_minute)],
       [text.labels, version.labels || null],
     ]} />
     ${version.last_errors?.length > 0 && html`<details><summary>${text.errors}</summary><ul>${version.last_errors.map((each) => html`<li>${each}</li>`)}</ul></details>`}
-    ${role !== 'stable' && state === 'ready' && html`<div><h4>${text.evidence}</h4><${Evidence} model=${model.name} version=${version.version} summary=${version.evidence} /></div>`}
+    ${role !== 'stable' && state === 'ready' && html`<div class="evidence"><h4>${text.evidence}</h4><${Evidence} model=${model.name} version=${version.version} summary=${version.evidence} /></div>`}
     <${About} version=${version} />
     <div class="row" role="group" aria-label=${text.acts(version.version)}>${acts(version).map(([kind, label, style]) => html`<button type="button" class=${style} aria-label=${text.act(label, version.version)} onClick=${() => open(kind)}>${label}</button>`)}</div>
   </li>`;
