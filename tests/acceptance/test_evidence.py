@@ -1,14 +1,17 @@
 """Evidence decides: evaluations, promotions, shadows, and a guard that sees a canary disagree."""
 
+import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from tests.changing import MODEL, Changing, changing
+from tests.faults.postgres import OwnPostgres, own_postgres
+from tests.faults.processes import wait_until
 from tests.versions import as_version, exchanged
 
 ROOT = Path(__file__).parents[2]
@@ -18,8 +21,19 @@ SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[Changing]:
-    with changing(ROOT) as found:
+def postgres() -> Iterator[OwnPostgres]:
+    folder = Path(tempfile.mkdtemp(prefix="ww-"))  # pytest's own folders keep PostgreSQL's user out
+    folder.chmod(0o755)
+    try:
+        with own_postgres(folder / "database") as server:
+            yield server
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def service(postgres: OwnPostgres) -> Iterator[Changing]:
+    with changing(ROOT, DATABASE_URL=postgres.url) as found:
         source = found.store / "sources/plants/1"
         source.mkdir(parents=True)
         (source / "golden.json").write_text('{"generator": "drawn plants", "seed": 5, "per_class": 4}')
@@ -61,11 +75,6 @@ def shadows(service: Changing, request_id: str) -> list[dict[str, Any]]:
     return []
 
 
-def actions(service: Changing) -> list[str]:
-    with psycopg.connect(service.run_description()["database_url"]) as connection:
-        return [row[0] for row in connection.execute("SELECT action FROM audit ORDER BY id")]
-
-
 def test_without_evidence_nothing_is_promoted(service: Changing) -> None:
     refused = promote(service, version="2")
     assert (refused.status_code, refused.json()["code"]) == (409, "not_promoted")
@@ -92,7 +101,7 @@ def test_two_exchanged_labels_are_found_and_refused_by_name(service: Changing) -
     assert (shown["flipped"], shown["is_current"]) == (sum(flip["count"] for flip in evidence["flips"]), True)
 
 
-def test_a_version_as_good_is_promoted_and_force_is_audited(service: Changing) -> None:
+def test_a_version_as_good_is_promoted_and_force_is_audited(service: Changing, postgres: OwnPostgres) -> None:
     assert evaluated(service, "3")["findings"] == []
     promoted = promote(service, version="3")
     assert promoted.status_code == 202, promoted.text
@@ -102,7 +111,8 @@ def test_a_version_as_good_is_promoted_and_force_is_audited(service: Changing) -
     forced = promote(service, version="2", force=True, reason="a test")
     assert service.ended(forced.headers["location"])["state"] == "done"
     assert service.stable == "2"
-    assert {"model.evaluated", "model.promote", "model.promote-forced", "model.forced"} <= set(actions(service))
+    acts = postgres.ask("SELECT array_agg(DISTINCT action) FROM audit")
+    assert {"model.evaluated", "model.promote", "model.promote-forced", "model.forced"} <= set(acts)
     assert service.change(None)["state"] == "done"
     assert service.stable == "3"
 
@@ -110,6 +120,7 @@ def test_a_version_as_good_is_promoted_and_force_is_audited(service: Changing) -
 def test_a_shadow_is_stored_with_the_answer_that_it_did_not_give(service: Changing) -> None:
     ended = service.change({"stable": "1", "shadow": "2", "shadow_percent": 100})
     assert ended["state"] == "done", ended
+    wait_until(lambda: predict(service, "fern.jpg")["version"] == "1", SECONDS)
     lantana, knotweed = predict(service, "lantana.jpg"), predict(service, "knotweed.jpg")
     assert (lantana["version"], lantana["label"]) == ("1", LANTANA)
     (other,), (same,) = shadows(service, lantana["request_id"]), shadows(service, knotweed["request_id"])
@@ -117,7 +128,7 @@ def test_a_shadow_is_stored_with_the_answer_that_it_did_not_give(service: Changi
     assert (same["label"], same["agrees"]) == (knotweed["label"], True)
     assert service.http.post("/predict?version=2", content=b"x").status_code in (404, 422)
     seen = next(each for each in service.facts()["versions"] if each["version"] == "2")
-    assert (seen["role"], seen["last_minute"]["compared"], seen["last_minute"]["disagreed"]) == ("shadow", 2, 1)
+    assert (seen["role"], seen["last_minute"]["disagreed"]) == ("shadow", 1)
 
 
 def test_a_canary_that_stable_contradicts_is_taken_away(service: Changing) -> None:

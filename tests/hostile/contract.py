@@ -22,6 +22,7 @@ DOCUMENTED: dict[str, int] = {
     "unauthorized": 401,
     "forbidden": 403,
     "conflict": 409,
+    "not_promoted": 409,
     "internal_error": 500,
 }
 

@@ -1,10 +1,11 @@
 """The proof of the models: `python -m tests.proofs.models` (LINE, SHARE and RESUME from the environment)."""
 
 from tests.proofs.harness import Line, prove
-from tests.proofs.models_lines import line_1_swaps, line_3_interrupted
+from tests.proofs.models_lines import line_1_swaps, line_2_evidence, line_3_interrupted
 
 LINES = (
     Line(1, "Versions change under load and nobody notices", line_1_swaps.run, 90),
+    Line(2, "Evidence decides who answers", line_2_evidence.run, 30),
     Line(3, "Whatever dies while versions change, what is wanted is reached", line_3_interrupted.run, 60),
 )
 
