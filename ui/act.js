@@ -45,7 +45,7 @@ export function Act({ title, effect, cli, label, danger = false, safe = strings.
     try {
       const answer = await send(token.get(), abort.current.signal);
       done.current = answer ?? true;
-      dialog.current.close();
+      dialog.current?.close(); // it may have been closed meanwhile
       return;
     } catch (error) {
       if (abort.current.signal.aborted) return;

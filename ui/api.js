@@ -65,15 +65,19 @@ export async function* events(path, signal) {
   if (!answer.ok) throw refusal(answer.status, await answer.text(), answer.headers.get('Retry-After'));
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    const blocks = (rest + value).split(/\r?\n\r?\n/);
-    rest = blocks.pop();
-    for (const block of blocks) {
-      const data = block.split(/\r?\n/).filter((line) => line.startsWith('data:')).map((line) => line.slice(5).trimStart());
-      if (data.length) yield JSON.parse(data.join('\n'));
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      const blocks = (rest + value).split(/\r?\n\r?\n/);
+      rest = blocks.pop();
+      for (const block of blocks) {
+        const data = block.split(/\r?\n/).filter((line) => line.startsWith('data:')).map((line) => line.slice(5).trimStart());
+        if (data.length) yield JSON.parse(data.join('\n'));
+      }
     }
+  } finally {
+    reader.cancel().catch(() => {});
   }
 }
 

@@ -49,7 +49,7 @@ def done_with_token(models: Changing, dialog: Locator, button: str) -> None:
     dialog.get_by_role("button", name=button, exact=True).click()
     token = dialog.get_by_label("Admin token")
     expect(token).to_be_focused()
-    token.fill(models.admin["Authorization"].split()[1])
+    token.fill(models.token)
     token.press("Enter")
     expect(dialog).to_have_count(0)
 
