@@ -31,8 +31,12 @@ class Changing:
     http: httpx2.Client
 
     @property
+    def token(self) -> str:
+        return (self.stack.state / "admin-token").read_text().strip()
+
+    @property
     def admin(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {(self.stack.state / 'admin-token').read_text().strip()}"}
+        return {"Authorization": f"Bearer {self.token}"}
 
     @property
     def archive(self) -> Path:
@@ -147,6 +151,15 @@ class Changing:
         return len(list(folder.iterdir())) if folder.is_dir() else 0
 
 
+def fill_store(root: Path, store: Path) -> None:
+    """Make it, with version 1."""
+    store.mkdir()
+    for built in (root / "model_store").glob("plants-1.mar"):
+        shutil.copy(built, store)  # built again only when it is not current
+    command = [sys.executable, "-m", "handlers.archive", "--model", "plants", "--output", str(store)]
+    subprocess.run(command, cwd=root, env=clean_environment(), timeout=BUILD_SECONDS, check=True, capture_output=True)
+
+
 @contextmanager
 def changing(root: Path, **environment: str) -> Iterator[Changing]:
     """Started and ready, with version 1."""
@@ -183,11 +196,7 @@ def _built(root: Path) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="ww-"))
     folder.chmod(0o755)
     store = folder / "store"
-    store.mkdir()
-    for built in (root / "model_store").glob("plants-1.mar"):
-        shutil.copy(built, store)  # built again only when it is not current
-    command = [sys.executable, "-m", "handlers.archive", "--model", "plants", "--output", str(store)]
-    subprocess.run(command, cwd=root, env=clean_environment(), timeout=BUILD_SECONDS, check=True, capture_output=True)
+    fill_store(root, store)
     try:
         yield store / "plants-1.mar"
     finally:
