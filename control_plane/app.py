@@ -29,7 +29,7 @@ from control_plane.refusal import RefusalAtTheDoor
 from control_plane.replays import Replays
 from control_plane.replicas import Share
 from control_plane.requests import RequestContext
-from control_plane.routes import health, history, info, models, predict, status
+from control_plane.routes import health, history, inference_protocol, info, models, predict, status
 from control_plane.schemas import Problem
 from control_plane.series import Series
 from control_plane.settings import Settings
@@ -66,8 +66,8 @@ def create_app(settings: Settings) -> FastAPI:
         responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
     )
     app.state.metrics = metrics
-    for router in (predict.router, history.router, models.router, health.router, info.router, status.router):
-        app.include_router(router)
+    for routes in (predict, history, models, health, info, status, inference_protocol):
+        app.include_router(routes.router)
     problems.add_handlers(app, metrics)
     pages.add(app)
     app.add_middleware(predict.ShortWay)

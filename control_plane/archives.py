@@ -4,11 +4,12 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from control_plane.domain import ModelCard
+from handlers.preprocessing import InputSpec
 
 UNREADABLE = (KeyError, ValueError, TypeError, OSError, zipfile.BadZipFile)
 
@@ -34,8 +35,19 @@ class Archive:
     labels: tuple[str, ...]
     card: ModelCard
     references: tuple[Reference, ...]
-    reads_names: bool = False
-    """Whether its handler takes a picture by the name of a file."""
+    frame: int = 1
+    """What its handler understands: `handlers.frame.VERSION` when it was built."""
+    input: InputSpec = field(default_factory=InputSpec)
+
+    @property
+    def reads_names(self) -> bool:
+        """Whether its handler takes a picture by the name of a file."""
+        return self.frame >= 2
+
+    @property
+    def reads_tensors(self) -> bool:
+        """Whether its handler takes the network's input itself, and lists as many labels as it is asked for."""
+        return self.frame >= 3
 
 
 def newest(model_store: Path, model: str) -> Archive:
@@ -127,7 +139,14 @@ def _read(file: Path, model: str, version: str) -> Archive:
     if not references:
         raise ValueError("it has no reference pictures")
     return Archive(
-        file, model, version, tuple(map(str, names)), ModelCard.from_json(card), references, build.get("frame", 1) >= 2
+        file,
+        model,
+        version,
+        tuple(map(str, names)),
+        ModelCard.from_json(card),
+        references,
+        int(build.get("frame", 1)),
+        InputSpec.from_dict(card.get("input") or {}),
     )
 
 

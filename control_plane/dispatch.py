@@ -154,7 +154,7 @@ class Dispatcher:
         batch: list[_Waiting] = []
         size = 0
         while queue and len(batch) < share:
-            size += len(queue[0].item.picture)
+            size += queue[0].item.weight
             if batch and (size > MAX_BATCH_BYTES or queue[0].send is not batch[0].send):
                 break
             batch.append(queue.popleft())

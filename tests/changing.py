@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 import httpx2
 
 from tests.proofs.stack import READY_SECONDS, Stack, clean_environment
-from tests.versions import as_version
+from tests.versions import Change, as_version
 
 SECONDS = 180.0
 BUILD_SECONDS = 600
@@ -31,8 +31,12 @@ class Changing:
     http: httpx2.Client
 
     @property
+    def token(self) -> str:
+        return (self.stack.state / "admin-token").read_text().strip()
+
+    @property
     def admin(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {(self.stack.state / 'admin-token').read_text().strip()}"}
+        return {"Authorization": f"Bearer {self.token}"}
 
     @property
     def archive(self) -> Path:
@@ -98,13 +102,14 @@ class Changing:
     def stable(self) -> str:
         return str(self.facts()["rollout"]["stable"])
 
-    def put(self, version: str, **changes: Any) -> None:
-        """Put it into the store, with some of its files changed (`model__onnx` is model.onnx)."""
-        as_version(self.archive, self.store, version, {name.replace("__", "."): to for name, to in changes.items()})
+    def put(self, version: str, files: Mapping[str, Change] | None = None, **changes: Change) -> None:
+        """Put it into the store, with some of its files changed: by name, or as `model__onnx` for model.onnx."""
+        named = {name.replace("__", "."): change for name, change in changes.items()}
+        as_version(self.archive, self.store, version, {**named, **(files or {})})
 
-    def add(self, version: str, **changes: Any) -> None:
+    def add(self, version: str, files: Mapping[str, Change] | None = None, **changes: Change) -> None:
         """Put it there and make it known."""
-        self.put(version, **changes)
+        self.put(version, files, **changes)
         added = self.http.post(f"{MODEL}/versions", json={"version": version}, headers=self.admin)
         assert (added.status_code, added.json().get("state")) == (201, "ready"), added.text
 
@@ -154,6 +159,15 @@ class Changing:
         return len(list(folder.iterdir())) if folder.is_dir() else 0
 
 
+def fill_store(root: Path, store: Path) -> None:
+    """Make it, with version 1."""
+    store.mkdir()
+    for built in (root / "model_store").glob("plants-1.mar"):
+        shutil.copy(built, store)  # built again only when it is not current
+    command = [sys.executable, "-m", "handlers.archive", "--model", "plants", "--output", str(store)]
+    subprocess.run(command, cwd=root, env=clean_environment(), timeout=BUILD_SECONDS, check=True, capture_output=True)
+
+
 @contextmanager
 def changing(root: Path, **environment: str) -> Iterator[Changing]:
     """Started and ready, with version 1."""
@@ -190,11 +204,7 @@ def _built(root: Path) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="ww-"))
     folder.chmod(0o755)
     store = folder / "store"
-    store.mkdir()
-    for built in (root / "model_store").glob("plants-1.mar"):
-        shutil.copy(built, store)  # built again only when it is not current
-    command = [sys.executable, "-m", "handlers.archive", "--model", "plants", "--output", str(store)]
-    subprocess.run(command, cwd=root, env=clean_environment(), timeout=BUILD_SECONDS, check=True, capture_output=True)
+    fill_store(root, store)
     try:
         yield store / "plants-1.mar"
     finally:
