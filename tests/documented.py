@@ -31,6 +31,7 @@ _VARIES = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[0-9:.Z+]*"), "WHEN"),
     (re.compile(r"localhost:\d+"), "localhost:PORT"),
     (re.compile(r"\d+(\.\d+)?(?= ?(ms|s|MB|bytes)\b)"), "N"),
+    (re.compile(r"(?<=processing_time_ms)\W+[\d.]+"), " N"),
     (re.compile(r"\d+\.\d{3,}"), "N"),
     (re.compile(r"\s+"), " "),
 )
