@@ -80,7 +80,8 @@ def commands(page: str) -> list[str]:
 
 
 def pieces(line: str) -> list[str]:
-    return [found.strip() for found in _COMMAND.findall(_CODE.sub("", line))]
+    found = [each.strip() for each in _COMMAND.findall(_CODE.sub("", line))]
+    return [each for each in found if "…" not in each]  # which is none, but several
 
 
 def shown() -> set[str]:

@@ -214,6 +214,15 @@ class Version(Answer):
     def is_checked(self) -> bool:
         return self.state not in ("uploaded", "checking")
 
+    @property
+    def is_staffed(self) -> bool:
+        """Whether it has its workers, and all of them are ready; one that does nothing needs none."""
+        return self.role is None or len(self.workers) == self.wanted_workers == self.ready_workers
+
+    @property
+    def ready_workers(self) -> int:
+        return sum(worker.ready for worker in self.workers)
+
 
 class Operation(Answer):
     """A change on its way; `version` only where one version is evaluated."""

@@ -19,7 +19,7 @@ SECONDS = 180
 
 @pytest.fixture(scope="module")
 def models() -> Iterator[Changing]:
-    with changing(ROOT) as place:
+    with changing(ROOT, WEEDWATCH_WORKERS="2") as place:
         yield place
 
 
@@ -126,7 +126,7 @@ def test_a_version_is_added_rolled_out_tried_as_canary_and_rolled_back(models: C
     assert json.loads(said(models, "models", "ls", "--json"))["items"][0]["rollout"]["stable"] == "2"
     assert "version 1 for 20 %" in said(models, "models", "rollout", "plants", "2", "--canary", "1", "--percent", "20")
     shown = said(models, "models", "show", "plants")
-    assert ["1", "canary", "ready", "2"] in [line.split()[:4] for line in shown.splitlines()]
+    assert ["1", "canary", "ready", "2", "of", "2"] in [line.split()[:6] for line in shown.splitlines()]
     assert "plants is answered by version 2 " in said(models, "models", "rollback", "plants")
     assert "plants is answered by version 1 " in said(models, "models", "rollback", "plants")
     assert "No change of plants is under way." in said(models, "models", "cancel", "plants")

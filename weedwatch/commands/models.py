@@ -3,16 +3,23 @@
 import re
 import sys
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Annotated
 
 import typer
 
+from weedwatch.calls import version_of
 from weedwatch.client import Client
 from weedwatch.commands.common import Code, Json, Quiet, Wait, Yes, connect
 from weedwatch.commands.talk import Meter, show, show_json, table
 from weedwatch.commands.told import evidence_lines, share, summary, told
+from weedwatch.errors import Unfinished
+from weedwatch.exchange import LOOK_SECONDS
 from weedwatch.progress import Pace
 from weedwatch.types import Operation, Version
+
+STAFF_SECONDS = 600.0
+ERRORS_SHOWN = 3  # of each version
 
 app = typer.Typer(help="Versions, and who answers.", no_args_is_help=True)
 
@@ -54,13 +61,16 @@ def show_model(name: Name, as_json: Json = False) -> None:
             each.version,
             each.role or "-",
             each.state,
-            f"{sum(worker.ready for worker in each.workers)}",
+            f"{each.ready_workers} of {each.wanted_workers}" if each.role else "-",
             summary(each.evidence),
             each.reason or "",
         )
         for each in found.versions
     ]
     table(("version", "answers as", "state", "workers", "evidence", "why"), rows)
+    for version in found.versions:
+        for error in version.last_errors[:ERRORS_SHOWN]:
+            show(f"Version {version.version} lately: {error}")
     if found.operation is not None:
         show(told(found.operation))
 
@@ -123,6 +133,7 @@ def workers(
     name: Name,
     version: Number,
     number: Annotated[str, typer.Argument(help="How many, or `auto` for the service's own choice.")],
+    wait: Wait = True,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -131,10 +142,18 @@ def workers(
         raise typer.BadParameter("must be a number or `auto`", param_hint="NUMBER")
     with connect() as weeds:
         changed = weeds.set_workers(name, version, None if number == "auto" else int(number))
+        until = monotonic() + STAFF_SECONDS
+        while wait and not changed.is_staffed:
+            if monotonic() > until:
+                raise Unfinished(f"Not all workers are ready within {STAFF_SECONDS:g} s. They go on loading.")
+            sleep(LOOK_SECONDS)
+            changed = version_of(weeds.model(name), version)
     if as_json:
         show_json(changed.as_json())
     elif not quiet:
-        show(f"Version {version} of {name} gets {changed.wanted_workers} workers.")
+        show(
+            f"Version {version} of {name} is to have {changed.wanted_workers} workers; it has {changed.ready_workers}."
+        )
 
 
 @app.command()
