@@ -10,7 +10,7 @@ import typer
 
 from weedwatch.calls import version_of
 from weedwatch.client import Client
-from weedwatch.commands.common import Code, Json, Quiet, Wait, Yes, connect
+from weedwatch.commands.common import Code, Json, Quiet, Wait, Yes, complete_model, complete_version, connect
 from weedwatch.commands.talk import Meter, show, show_json, table
 from weedwatch.commands.told import evidence_lines, share, summary, told
 from weedwatch.errors import Unfinished
@@ -23,8 +23,8 @@ ERRORS_SHOWN = 3  # of each version
 
 app = typer.Typer(help="Versions, and who answers.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="The model.")]
-Number = Annotated[str, typer.Argument(help="The version.")]
+Name = Annotated[str, typer.Argument(help="The model.", autocompletion=complete_model)]
+Number = Annotated[str, typer.Argument(help="The version.", autocompletion=complete_version)]
 
 
 @app.command("ls")
@@ -181,7 +181,7 @@ def evidence(name: Name, version: Number, as_json: Json = False) -> None:
 @app.command()
 def rollout(
     name: Name,
-    stable: Annotated[str, typer.Argument(help="The version that shall answer.")],
+    stable: Annotated[str, typer.Argument(help="The version that shall answer.", autocompletion=complete_version)],
     canary: Annotated[str | None, typer.Option(help="A version to try on some callers.")] = None,
     percent: Annotated[float, typer.Option(min=0, max=100, help="The canary's share of the callers.")] = 0.0,
     shadow: Annotated[str | None, typer.Option(help="A version that gets copies; nobody gets its answers.")] = None,
@@ -209,7 +209,9 @@ def rollout(
 @app.command()
 def promote(
     name: Name,
-    version: Annotated[str | None, typer.Argument(help="The version; the canary when none is named.")] = None,
+    version: Annotated[
+        str | None, typer.Argument(help="The version; the canary when none is named.", autocompletion=complete_version)
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Whatever its evidence says; needs a reason.")] = False,
     reason: Annotated[str | None, typer.Option(help="Why; it stands in the audit.")] = None,
     wait: Wait = True,
