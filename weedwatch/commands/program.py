@@ -42,9 +42,7 @@ def main() -> int:
         returned = app(standalone_mode=False)  # the code of typer.Exit, else None
         sys.stdout.flush()
         return returned if isinstance(returned, int) else Code.DONE
-    except typer.Abort:
-        return Code.INTERRUPTED
-    except KeyboardInterrupt:
+    except (typer.Abort, KeyboardInterrupt):
         sys.stdout.flush()
         os._exit(Code.INTERRUPTED)  # whatever thread still waits for an answer
     except BrokenPipeError:  # whoever read has enough
