@@ -41,10 +41,11 @@ def main() -> int:
     try:
         returned = app(standalone_mode=False)  # the code of typer.Exit, else None
         sys.stdout.flush()
+        if returned == Code.INTERRUPTED:
+            os._exit(Code.INTERRUPTED)  # whatever thread still waits for an answer
         return returned if isinstance(returned, int) else Code.DONE
     except (typer.Abort, KeyboardInterrupt):
-        sys.stdout.flush()
-        os._exit(Code.INTERRUPTED)  # whatever thread still waits for an answer
+        return Code.INTERRUPTED
     except BrokenPipeError:  # whoever read has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Code.DONE
