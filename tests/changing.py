@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 import httpx2
 
 from tests.proofs.stack import READY_SECONDS, Stack, clean_environment
-from tests.versions import as_version
+from tests.versions import Change, as_version
 
 SECONDS = 180.0
 BUILD_SECONDS = 600
@@ -95,13 +95,14 @@ class Changing:
     def stable(self) -> str:
         return str(self.facts()["rollout"]["stable"])
 
-    def put(self, version: str, **changes: Any) -> None:
-        """Put it into the store, with some of its files changed (`model__onnx` is model.onnx)."""
-        as_version(self.archive, self.store, version, {name.replace("__", "."): to for name, to in changes.items()})
+    def put(self, version: str, files: Mapping[str, Change] | None = None, **changes: Change) -> None:
+        """Put it into the store, with some of its files changed: by name, or as `model__onnx` for model.onnx."""
+        named = {name.replace("__", "."): change for name, change in changes.items()}
+        as_version(self.archive, self.store, version, {**named, **(files or {})})
 
-    def add(self, version: str, **changes: Any) -> None:
+    def add(self, version: str, files: Mapping[str, Change] | None = None, **changes: Change) -> None:
         """Put it there and make it known."""
-        self.put(version, **changes)
+        self.put(version, files, **changes)
         added = self.http.post(f"{MODEL}/versions", json={"version": version}, headers=self.admin)
         assert (added.status_code, added.json().get("state")) == (201, "ready"), added.text
 

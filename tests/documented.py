@@ -177,7 +177,7 @@ def prepared(place: Changing) -> Path:
     (golden / "golden.json").write_text('{"generator": "drawn plants", "seed": 5, "per_class": 4}')
     (golden / "policy.yaml").write_text("p95_ratio_at_most: 20\n")  # the machine may be busy with other things
     place.put("2")
-    place.put("3", **exchanged("Lantana camara", "Heracleum mantegazzianum"))
+    place.put("3", exchanged("Lantana camara", "Heracleum mantegazzianum"))
     place.put("4")
     shutil.move(place.store / "plants-4.mar", folder)
     return folder
