@@ -184,20 +184,21 @@ def prepared(place: Changing) -> Path:
 
 
 def rewritten(page: str, ran: list[Ran], port: int) -> str:
-    """The page, with what was printed where it said something else."""
+    """The page, with what was printed where it said something else; how a command ends stays what it was."""
+    at = 0
     for each in ran:
-        if each.fault is None or each.code != each.step.code:
-            continue
-        printed = each.printed.replace(f":{port}", ":8000")
-        printed = "".join(f"{line.rstrip()}\n" for line in printed.splitlines())
-        if each.step.is_python:
-            head = f"```python\n{each.step.command}```\n\n"
-            page = page.replace(f"{head}```text\n{each.step.expected}```", f"{head}```text\n{printed}```")
+        step = each.step
+        if step.is_python:
+            head = f"```python\n{step.command}```\n\n```text\n"
+            at = page.index(head, at) + len(head)
         else:
-            found = re.search(rf"^\$ {re.escape(each.step.command)}(\s+# exit code \d+)?\n", page, re.MULTILINE)
-            assert found, each.step
-            rest = page[found.end() :].removeprefix(each.step.expected)
-            page = page[: found.end()] + printed + rest
+            line = re.compile(rf"^\$ {re.escape(step.command)}(\s+# exit code \d+)?\n", re.MULTILINE).search(page, at)
+            assert line, step
+            at = line.end()
+        if each.fault and each.code == step.code:
+            printed = each.printed.replace(f":{port}", ":8000")
+            lines = "".join(f"{line.rstrip()}\n" for line in printed.splitlines())
+            page = page[:at] + lines + page[at:].removeprefix(step.expected)
     return page
 
 

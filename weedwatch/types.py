@@ -198,6 +198,16 @@ class Evidence(EvidenceSummary):
     policy: dict[str, Any]
 
 
+class LastMinute(Answer):
+    """What was seen of a version; `compared` answers were given by another one too, `disagreed` otherwise."""
+
+    answered: int
+    failed: int
+    p95_seconds: float
+    compared: int = 0
+    disagreed: int = 0
+
+
 class Version(Answer):
     """One version; `state` is uploaded, checking, ready, refused, sick or retired, `reason` says why."""
 
@@ -208,6 +218,7 @@ class Version(Answer):
     workers: tuple[Worker, ...] = ()
     wanted_workers: int | None = None
     last_errors: tuple[str, ...] = ()
+    last_minute: LastMinute | None = None
     evidence: EvidenceSummary | None = None
 
     @property

@@ -69,6 +69,12 @@ def show_model(name: Name, as_json: Json = False) -> None:
     ]
     table(("version", "answers as", "state", "workers", "evidence", "why"), rows)
     for version in found.versions:
+        minute = version.last_minute
+        if minute is not None and minute.compared:
+            show(
+                f"Version {version.version} in the last minute: compared in {minute.compared} answers, "
+                f"disagreed in {minute.disagreed}"
+            )
         for error in version.last_errors[:ERRORS_SHOWN]:
             show(f"Version {version.version} lately: {error}")
     if found.operation is not None:
