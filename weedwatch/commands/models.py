@@ -92,7 +92,7 @@ def add(
     labels: Annotated[Path | None, typer.Option(help="class_labels.json of a checkpoint.")] = None,
     card: Annotated[Path | None, typer.Option(help="model_card.json of a checkpoint.")] = None,
     architecture: Annotated[str | None, typer.Option(help="Of a checkpoint that does not say it itself.")] = None,
-    signature: Annotated[Path | None, typer.Option(help="Of a model archive.")] = None,
+    signature: Annotated[Path | None, typer.Option(help="minisign's, of the file.")] = None,
     wait: Wait = True,
     as_json: Json = False,
     quiet: Quiet = False,
