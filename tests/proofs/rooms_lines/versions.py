@@ -18,8 +18,7 @@ def add_versions(place: Arena, scene: Scene, store: Path) -> None:
     with httpx2.Client(base_url=f"http://127.0.0.1:{place.stack.port}", timeout=60) as http:
         models = Changing(place.stack, store, http)
         scene.token = models.token
-        pair = exchanged("Lantana camara", "Heracleum mantegazzianum")
-        models.add("2", **{name.replace(".", "__"): change for name, change in pair.items()})
+        models.add("2", exchanged("Lantana camara", "Heracleum mantegazzianum"))
         models.add("3")
         models.add("4", model__onnx=lambda content: content[:1000])
         begun = http.post(f"{MODEL}/versions/2/evaluate", headers=models.admin)

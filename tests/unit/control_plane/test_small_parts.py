@@ -46,6 +46,19 @@ def test_an_archive_without_a_card_is_served_with_the_defaults(tmp_path: Path) -
     assert archives.newest(tmp_path, "plants").card.thresholds.species_min == 0.5
 
 
+@pytest.mark.parametrize(
+    ("built", "names", "tensors"), [({}, False, False), ({"frame": 2}, True, False), ({"frame": 3}, True, True)]
+)
+def test_an_archive_says_what_its_handler_understands(
+    tmp_path: Path, built: dict[str, int], names: bool, tensors: bool
+) -> None:
+    card = {"input": {"height": 96, "width": 64}}
+    mar(tmp_path, "plants", "1", **{"build.json": built, "model_card.json": card})
+    archive = archives.newest(tmp_path, "plants")
+    assert (archive.reads_names, archive.reads_tensors) == (names, tensors)
+    assert (archive.input.height, archive.input.width) == (96, 64)
+
+
 @pytest.mark.parametrize("broken", [{"class_labels.json": "no json"}, {"reference.json": []}])
 def test_a_missing_or_broken_archive_says_how_to_build_it(tmp_path: Path, broken: dict[str, object]) -> None:
     with pytest.raises(NoArchive, match="make archive"):
