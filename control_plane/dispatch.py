@@ -81,6 +81,10 @@ class Dispatcher:
         """Calls under way."""
         return sum(self._busy)
 
+    def taken(self, torchserve: int) -> int:
+        """Calls that are under way there, or may be at any moment."""
+        return max(self._capacities[torchserve], self._busy[torchserve])
+
     @property
     def is_full(self) -> bool:
         return self.waiting >= self._queue_size or self._waiting_cost >= self._queue_cost

@@ -30,7 +30,8 @@ from control_plane.uploads import Picture
 
 log = logging.getLogger(__name__)
 
-BLAMED = (ProcessingError, DeadlineExceeded)  # what a version may be to blame for
+BLAMED = (ModelNotLoaded, ProcessingError, DeadlineExceeded)  # what a version may be to blame for
+CANARY_PATIENCE = 0.5
 LEAST_TOP_K = 5  # the verdict needs the best few, however few the client wants
 MAX_TOP_K = 100  # of archives that cannot read tensors
 
@@ -94,13 +95,15 @@ class Predictor:
         try:
             async with asked.presence.waiting():  # what has an answer is recorded, whoever is there
                 try:
-                    inference = await self._infer(served, picture, asked)
-                except ModelNotLoaded:
-                    served.window.note(None)
+                    # A canary that has died must leave time for stable.
+                    patience = CANARY_PATIENCE if role == "canary" and asked.version is None else 1.0
+                    inference = await self._infer(served, picture, asked, patience)
+                except (ModelNotLoaded, DeadlineExceeded):
                     # The version may have been taken away meanwhile, or be a sick canary: once more, by stable.
                     stable = self._fleet.stable_of(served.archive.model)
                     if asked.version is not None or stable is served:
                         raise
+                    served.window.note(None)
                     served, role = stable, "stable"
                     inference = await self._infer(served, picture, asked)
             row = await self._row(served, role, picture, asked, inference, started)
@@ -130,7 +133,10 @@ class Predictor:
         served.last_success = monotonic()
         return inference.predictions[0]
 
-    async def _infer(self, served: Served, picture: Picture, asked: Asked) -> Inference:
+    async def _infer(self, served: Served, picture: Picture, asked: Asked, patience: float = 1.0) -> Inference:
+        """`patience`: the share of the time that is left."""
+        now = monotonic()
+        deadline = now + patience * (asked.deadline - now)
         ids = {
             "request_id": str(asked.request_id),
             "correlation_id": asked.correlation_id,
@@ -141,12 +147,10 @@ class Predictor:
         item = Item(
             picture.data,
             {**{name: value for name, value in ids.items() if value}, "top_k": top_k},
-            asked.deadline,
+            deadline,
             picture.shape,
         )
-        inference = await served.lane.run(
-            item, served.send, pixels=picture.width * picture.height, deadline=asked.deadline
-        )
+        inference = await served.lane.run(item, served.send, pixels=picture.width * picture.height, deadline=deadline)
         for stage in ("preprocess", "inference", "postprocess"):
             if stage in inference.seconds:
                 self._metrics.stage_seconds.labels(stage).observe(inference.seconds[stage])

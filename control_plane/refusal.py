@@ -69,8 +69,8 @@ class RefusalAtTheDoor:
         if refusal is None:
             await self.app(scope, receive, send)
             return
-        dispatcher: Dispatcher = scope["app"].state.parts.dispatcher
-        if not dispatcher.is_full:
+        dispatcher: Dispatcher | None = scope["app"].state.parts.dispatcher
+        if dispatcher is None or not dispatcher.is_full:
             await self.app(scope, receive, send)
             return
         scope["route"] = refusal.route

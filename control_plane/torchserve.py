@@ -78,6 +78,7 @@ class Worker:
     id: str
     pid: int
     ready: bool
+    memory_bytes: int | None = None
 
 
 class TorchServe:
@@ -157,7 +158,13 @@ class TorchServe:
             raise TorchServeUnreachable(f"describe answered {status}: {_message(body)}")
         return {
             str(version["modelVersion"]): [
-                Worker(str(each["id"]), int(each["pid"]), each["status"] == "READY") for each in version["workers"]
+                Worker(
+                    str(each["id"]),
+                    int(each["pid"]),
+                    each["status"] == "READY",
+                    int(each.get("memoryUsage", 0)) or None,
+                )
+                for each in version["workers"]
             ]
             for version in json.loads(body)
         }
@@ -173,7 +180,7 @@ class TorchServe:
             raise Refusal(f"register answered {status}: {_message(body)}")
 
     async def scale(self, model: str, version: str, workers: int) -> None:
-        """Begin to start workers until there are so many."""
+        """Begin to start workers, or to end some, until there are so many. Calls of those that end are not drained."""
         query = {"min_worker": str(workers), "max_worker": str(workers), "synchronous": "false"}
         status, body = await self._manage("PUT", f"/models/{model}/{version}", query)
         if status not in (200, 202, 404):

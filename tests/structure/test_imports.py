@@ -44,7 +44,7 @@ CONTROL_PLANE = (
     ("metrics",),
     ("logs",),
     ("policy",),
-    ("domain", "rollout", "guard", "evidence", "golden"),
+    ("domain", "rollout", "guard", "failures", "evidence", "golden"),
     ("credentials", "presence"),
     ("errors",),
     ("settings",),
