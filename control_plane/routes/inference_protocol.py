@@ -29,6 +29,8 @@ BODY_PICTURES = 2  # of the largest size fit into a body: one of them in base64
 BODY_BYTES = 16 * 2**20  # fit in any case: as many tensors of 224 × 224 as a request may hold
 SMALL_BYTES = 64 * 1024  # a body up to here is read faster than a thread is asked
 
+_reading = asyncio.Semaphore(2)  # a body takes several times its size while it is read
+
 _FAILED: dict[int | str, dict[str, Any]] = {"4XX": {"model": schemas.Failed}, "5XX": {"model": schemas.Failed}}
 _MODEL = "/v2/models/{name}"
 _VERSION = "/v2/models/{name}/versions/{version}"
@@ -143,7 +145,8 @@ async def _infer(
     if len(body) <= SMALL_BYTES:
         inferring = tensors.read(body, header_length)
     else:
-        inferring = await asyncio.to_thread(tensors.read, body, header_length)
+        async with _reading:
+            inferring = await asyncio.to_thread(tensors.read, body, header_length)
     del body
     pictures = await _pictures(inferring, max_bytes=settings.max_image_bytes, max_pixels=settings.max_pixels)
     stages.labels("check").observe(monotonic() - started)

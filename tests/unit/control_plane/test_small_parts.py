@@ -10,8 +10,11 @@ import pytest
 from pydantic import ValidationError
 
 from control_plane import archives, credentials, logs
-from control_plane.archives import NoArchive
+from control_plane.archives import Archive, NoArchive
 from control_plane.database import Database
+from control_plane.domain import ModelCard
+from control_plane.errors import InvalidRequest
+from control_plane.prediction import check_fits
 from control_plane.replicas import Share
 from control_plane.settings import Settings
 
@@ -59,6 +62,29 @@ def test_an_archive_says_what_its_handler_understands(
     archive = archives.newest(tmp_path, "plants")
     assert (archive.reads_names, archive.reads_tensors) == (names, tensors)
     assert (archive.input.height, archive.input.width) == (96, 64)
+
+
+@pytest.mark.parametrize(
+    ("frame", "shape", "top_k", "word"),
+    [
+        (2, None, 100, None),
+        (2, None, 101, "too old"),
+        (2, (3, 224, 224), 5, "too old"),
+        (3, None, 5000, None),
+        (3, (3, 224, 224), 5, None),
+        (3, (3, 224, 225), 5, "224, 224"),
+    ],
+)
+def test_a_version_is_asked_only_for_what_its_handler_understands(
+    frame: int, shape: tuple[int, ...] | None, top_k: int, word: str | None
+) -> None:
+    archive = Archive(Path("plants-1.mar"), "plants", "1", ("a", "b"), ModelCard(), (), frame)
+    if word is None:
+        check_fits(archive, shape, top_k)
+    else:
+        with pytest.raises(InvalidRequest) as refused:
+            check_fits(archive, shape, top_k)
+        assert word in str(refused.value.detail)
 
 
 @pytest.mark.parametrize("broken", [{"class_labels.json": "no json"}, {"reference.json": []}])
