@@ -101,7 +101,7 @@ async def receive_tensors(request: Request, *, max_bytes: int, timeout_seconds: 
         raise too_large
     try:
         async with asyncio.timeout(timeout_seconds):
-            return await _gathered(_stream(request), max_bytes, too_large)
+            return await _gathered(body_of(request), max_bytes, too_large)
     except TimeoutError:
         raise RequestTimeout from None
 
