@@ -9,7 +9,6 @@ from pydantic import ValidationError
 
 from control_plane import connections, logs
 from control_plane.app import create_app
-from control_plane.archives import NoArchive
 from control_plane.settings import Settings
 
 KEEP_ALIVE_SECONDS = 15  # a connection without a request
@@ -26,7 +25,7 @@ def main() -> int:
     logs.configure(level=settings.log_level, folder=settings.log_dir)
     try:
         app = create_app(settings)
-    except (NoArchive, ValueError) as error:
+    except ValueError as error:
         print(error, file=sys.stderr)
         return 2
     logging.getLogger(__name__).info("starting", extra={"host": settings.host, "port": settings.port})

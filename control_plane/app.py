@@ -11,7 +11,7 @@ from functools import partial
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from control_plane import archives, credentials, pages, problems
+from control_plane import credentials, pages, problems
 from control_plane.changes import Changes
 from control_plane.database import Database, UnsafeDatabase, within
 from control_plane.dependencies import Parts
@@ -30,7 +30,7 @@ from control_plane.refusal import RefusalAtTheDoor
 from control_plane.replays import Replays
 from control_plane.replicas import Share
 from control_plane.requests import RequestContext
-from control_plane.routes import health, history, info, models, predict, status
+from control_plane.routes import health, history, inference_protocol, info, models, predict, status
 from control_plane.schemas import Problem
 from control_plane.series import Series
 from control_plane.settings import Settings
@@ -46,17 +46,15 @@ def create_app(settings: Settings) -> FastAPI:
     """The service.
 
     Raises:
-        archives.NoArchive: The wanted model has no archive.
         ValueError: The admin token cannot be used.
     """
     metrics = Metrics()
-    archive = archives.newest(settings.model_store, settings.model)
     token = credentials.admin_token(settings.admin_token_file, settings.state_dir)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            app.state.parts = await _open(stack, settings, metrics, archive, token)
+            app.state.parts = await _open(stack, settings, metrics, token)
             yield
 
     app = FastAPI(
@@ -69,8 +67,8 @@ def create_app(settings: Settings) -> FastAPI:
         responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
     )
     app.state.metrics = metrics
-    for router in (predict.router, history.router, models.router, health.router, info.router, status.router):
-        app.include_router(router)
+    for routes in (predict, history, models, health, info, status, inference_protocol):
+        app.include_router(routes.router)
     problems.add_handlers(app, metrics)
     pages.add(app)
     app.add_middleware(predict.ShortWay)
@@ -93,9 +91,7 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-async def _open(
-    stack: AsyncExitStack, settings: Settings, metrics: Metrics, archive: archives.Archive, token: str
-) -> Parts:
+async def _open(stack: AsyncExitStack, settings: Settings, metrics: Metrics, token: str) -> Parts:
     database = Database(
         settings.database_url.get_secret_value(),
         timeout_seconds=settings.database_timeout_seconds,
@@ -140,6 +136,7 @@ async def _open(
         ),
         share=share,
         metrics=metrics,
+        handler_log=settings.handler_log,
     )
     share.report = fleet.facts
     pictures = Pictures(settings.pictures_dir)
@@ -147,7 +144,6 @@ async def _open(
         database=database,
         fleet=fleet,
         share=share,
-        first=archive,
         evaluator=Evaluator(database, pictures, settings.model_store, settings.state_dir / "golden"),
         store=settings.model_store,
         metrics=metrics,

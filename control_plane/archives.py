@@ -3,11 +3,15 @@
 import hashlib
 import json
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from control_plane.domain import ModelCard
+from handlers.preprocessing import InputSpec
+
+UNREADABLE = (KeyError, ValueError, TypeError, OSError, zipfile.BadZipFile)
 
 
 class NoArchive(Exception):
@@ -31,8 +35,19 @@ class Archive:
     labels: tuple[str, ...]
     card: ModelCard
     references: tuple[Reference, ...]
-    reads_names: bool = False
-    """Whether its handler takes a picture by the name of a file."""
+    frame: int = 1
+    """What its handler understands: `handlers.frame.VERSION` when it was built."""
+    input: InputSpec = field(default_factory=InputSpec)
+
+    @property
+    def reads_names(self) -> bool:
+        """Whether its handler takes a picture by the name of a file."""
+        return self.frame >= 2
+
+    @property
+    def reads_tensors(self) -> bool:
+        """Whether its handler takes the network's input itself, and lists as many labels as it is asked for."""
+        return self.frame >= 3
 
 
 def newest(model_store: Path, model: str) -> Archive:
@@ -43,7 +58,11 @@ def newest(model_store: Path, model: str) -> Archive:
     """
     archives = [found for file in model_store.glob("*.mar") if (found := _identity(file)) and found[0] == model]
     if not archives:
-        raise NoArchive(f"There is no archive of the model '{model}' in {model_store}. Build one with: make archive")
+        _refuse_unreadable(model_store, lambda name: name.startswith(f"{model}-"))
+        raise NoArchive(
+            f"There is no archive of the model '{model}' in {model_store}. Build one with: make archive MODEL={model}; "
+            f"or put one there. It is then served without a restart."
+        )
     _, version, file = max(archives, key=lambda each: _sortable(each[1]))
     return read(file, model, version)
 
@@ -57,6 +76,7 @@ def find(model_store: Path, model: str, version: str) -> Archive:
     for file in sorted(model_store.glob("*.mar")):
         if (found := _identity(file)) and found[:2] == (model, version):
             return read(file, model, version)
+    _refuse_unreadable(model_store, lambda name: name == f"{model}-{version}.mar")
     raise NoArchive(
         f"There is no archive of '{model}' version '{version}' in {model_store}. "
         f"Build it with: make archive MODEL={model} VERSION={version}"
@@ -78,17 +98,37 @@ def read(file: Path, model: str, version: str) -> Archive:
     """Raises NoArchive when it cannot be read."""
     try:
         return _read(file, model, version)
-    except (KeyError, ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
-        raise NoArchive(f"{file} cannot be read as a model archive ({error}). Build it again: make archive") from error
+    except UNREADABLE as error:
+        raise _cannot_be_read(file, error) from error
+
+
+def _cannot_be_read(file: Path, error: Exception) -> NoArchive:
+    return NoArchive(
+        f"The archive {file} cannot be read ({error}): it was cut short or damaged. "
+        f"Build it again (make archive), or put a whole copy in its place."
+    )
+
+
+def _refuse_unreadable(model_store: Path, fits: Callable[[str], bool]) -> None:
+    """By its name there is one, and nobody can say more of it: that is another reason than none at all."""
+    for file in sorted(file for file in model_store.glob("*.mar") if fits(file.name)):
+        try:
+            _manifest(file)
+        except UNREADABLE as error:
+            raise _cannot_be_read(file, error) from error
 
 
 def _identity(file: Path) -> tuple[str, str, Path] | None:
     try:
-        with zipfile.ZipFile(file) as mar:
-            model = _json(mar, "MAR-INF/MANIFEST.json")["model"]
-            return str(model["modelName"]), str(model["modelVersion"]), file
-    except (KeyError, ValueError, TypeError, OSError, zipfile.BadZipFile):
+        model = _manifest(file)
+        return str(model["modelName"]), str(model["modelVersion"]), file
+    except UNREADABLE:
         return None
+
+
+def _manifest(file: Path) -> Any:
+    with zipfile.ZipFile(file) as mar:
+        return _json(mar, "MAR-INF/MANIFEST.json")["model"]
 
 
 def _read(file: Path, model: str, version: str) -> Archive:
@@ -105,7 +145,14 @@ def _read(file: Path, model: str, version: str) -> Archive:
     if not references:
         raise ValueError("it has no reference pictures")
     return Archive(
-        file, model, version, tuple(map(str, names)), ModelCard.from_json(card), references, build.get("frame", 1) >= 2
+        file,
+        model,
+        version,
+        tuple(map(str, names)),
+        ModelCard.from_json(card),
+        references,
+        int(build.get("frame", 1)),
+        InputSpec.from_dict(card.get("input") or {}),
     )
 
 

@@ -7,26 +7,25 @@ where the last one was cut off.
 
 import asyncio
 import contextlib
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
+from typing import Any
 from uuid import UUID
 
-import psutil
 import psycopg
 import uuid_utils.compat as uuid
 
 from control_plane import archives, audit, evaluations, models, registry, weighing
-from control_plane.archives import Archive
 from control_plane.database import Connection, Database, within
 from control_plane.errors import Conflict, DatabaseUnavailable, ModelNotFound, NotPromoted
 from control_plane.evaluation import EvaluationFailed, Evaluator
 from control_plane.evaluations import Evaluation
-from control_plane.guard import Seen, objection, together
+from control_plane.failures import load_failures
+from control_plane.guard import Objection, Seen, objection, silence, together
 from control_plane.lifecycle import Fleet
 from control_plane.metrics import Metrics
 from control_plane.models import Operation
@@ -38,8 +37,9 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 LOOK_SECONDS_WHILE_RUNNING = 0.25
 LOADING_SECONDS = 300.0
+OTHERS_KNOW_SECONDS = 5.0  # a replica looks every second and says so every two
 REGISTRY_LOCK = 7309862317
-LOG_TAIL_BYTES = 262_144
+NOT_READY = ("uploaded", "checking", "refused")
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Progress:
 
 
 class Changes:
-    """`first` is what answers when neither database nor memory knows of anything."""
+    """The newest archive of the store answers when neither database nor memory knows of anything."""
 
     def __init__(
         self,
@@ -57,7 +57,6 @@ class Changes:
         database: Database,
         fleet: Fleet,
         share: Share,
-        first: Archive,
         evaluator: Evaluator,
         store: Path,
         metrics: Metrics,
@@ -66,7 +65,6 @@ class Changes:
         self._database = database
         self._fleet = fleet
         self._share = share
-        self._first = first
         self._evaluator = evaluator
         self._store = store
         self._metrics = metrics
@@ -81,12 +79,16 @@ class Changes:
         try:
             await within(self._database.timeout_seconds, self._look())
         except DatabaseUnavailable:
-            remembered = self._fleet.remembered()
-            if not any(each.model == self._fleet.model for each in remembered):
-                remembered.append(Rollout(self._first.model, 0, self._first.version))
-            await self._fleet.want(remembered)
-        if self._fleet.model not in self._fleet.rollouts:  # what is wanted is not in the store (any more)
-            await self._fleet.want([Rollout(self._first.model, 0, self._first.version)])
+            await self._go_by_memory()
+
+    async def _go_by_memory(self) -> None:
+        """What was wanted last; the newest of the store when that is not known either."""
+        if self._fleet.stable is not None:
+            return
+        wanted = await asyncio.to_thread(self._fleet.remembered)
+        if not any(each.model == self._fleet.model for each in wanted) and (first := await self._fleet.newest()):
+            wanted.append(Rollout(first.model, 0, first.version))
+        await self._fleet.want(wanted)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -95,7 +97,7 @@ class Changes:
             try:
                 running = await within(10 * self._database.timeout_seconds, self._look())
             except DatabaseUnavailable:
-                pass  # what was decided last holds
+                await self._go_by_memory()
             except Exception:
                 log.exception("looking at the rollouts failed; it tries again")
             await asyncio.sleep(LOOK_SECONDS_WHILE_RUNNING if running else LOOK_SECONDS)
@@ -212,7 +214,7 @@ class Changes:
             if found.state != "ready" and version not in present.versions:
                 raise Conflict(f"Version '{version}' is {found.state}: {found.reason or 'no reason is known'}")
         if any(self._fleet.find(model, version) is None for version in versions):
-            self._refuse_without_room()
+            self._fleet.refuse_without_room()
 
     async def _start(
         self,
@@ -237,25 +239,17 @@ class Changes:
         await audit.write(connection, actor=actor, action=f"model.{action}", facts=registry.facts_of(operation))
         return operation
 
-    def _refuse_without_room(self) -> None:
-        """Both versions are in memory for a while: a machine that is too small for that shall not find out by dying."""
-        needed, free = self._fleet.memory_of_workers(), psutil.virtual_memory().available
-        if needed > free:
-            raise Conflict(
-                f"There is no room to load another version beside this one: its workers need about {needed >> 20} MiB, "
-                f"and {free >> 20} MiB are free. Use fewer workers (WEEDWATCH_WORKERS), or more memory."
-            )
-
     async def _look(self) -> list[Operation]:
         """Take up what the database says; as the leader, also carry on what runs."""
         if not self._database.ready:
             raise DatabaseUnavailable
         async with self._database.connection() as connection:
             if not self._knows_first:
-                await self._add_first(connection)
-                self._knows_first = True
+                self._knows_first = await self._add_first(connection)
             rollouts, running = await models.rollouts(connection), await models.running(connection)
-        await self._fleet.want(rollouts, [(each.model, version) for each in running for version in each.versions])
+            workers = await models.worker_counts(connection)
+        coming = [(each.model, version) for each in running for version in each.versions]
+        await self._fleet.want(rollouts, coming, workers)
         leads = await self._share.lead()
         self._stop_evaluating(set() if not leads else {each.id for each in running})
         if leads:
@@ -266,14 +260,21 @@ class Changes:
                     await self._guard(rollout, rollout.canary)
         return running
 
-    async def _add_first(self, connection: Connection) -> None:
-        """The newest archive of the store answers when it is new; one that was known before does as was decided."""
-        first = self._first
+    async def _add_first(self, connection: Connection) -> bool:
+        """The newest archive of the store answers when it is new; one that was known before does as was decided.
+
+        False while there is none.
+        """
+        first = await self._fleet.newest()
+        if first is None:
+            return False
         sha256 = await asyncio.to_thread(archives.digest, first.file)
         others = await self._share.others_facts()  # those that serve already are not switched by a start
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock(%(key)s)", {"key": REGISTRY_LOCK})
             known = await models.find_version(connection, first.model, first.version)
+            if known is not None and known.state in NOT_READY:  # it was uploaded, and is not through its checks
+                return False
             if known is None or known.sha256 != sha256:
                 await models.put_version(connection, registry.version_of(first, sha256, "start"))
                 facts = {"model": first.model, "version": first.version, "sha256": sha256.hex()}
@@ -284,11 +285,17 @@ class Changes:
             elif known is None and rollout.stable != first.version and not others:
                 new = Rollout(first.model, rollout.revision + 1, first.version, previous=rollout.stable)
                 await models.put_rollout(connection, new)
+        return True
 
     async def _carry_on(self, operation: Operation) -> None:
         stage, message = self._waits_for(operation)
-        if stage and (cause := self._failure(operation)):
-            await self._end(operation, stage, cause)
+        since = self._since.setdefault(operation.id, monotonic())
+        cause = self._failure(operation) if stage else None
+        # What others said before they knew of this change says nothing of it.
+        if not cause and monotonic() - since > OTHERS_KNOW_SECONDS:
+            cause = await self._missing_elsewhere(operation)
+        if cause:
+            await self._end(operation, stage or "proving", cause)
             return
         if not stage and operation.version is None and (waiting := await self._unproven_elsewhere(operation)):
             stage, message = "proving", waiting
@@ -296,7 +303,7 @@ class Changes:
             await self._carry_on_evaluation(operation, operation.version)
         elif not stage:
             await self._switch(operation)
-        elif monotonic() - self._since.setdefault(operation.id, monotonic()) > LOADING_SECONDS:
+        elif monotonic() - since > LOADING_SECONDS:
             await self._end(operation, stage, f"It took over {LOADING_SECONDS:.0f} s. {message}")
         elif (stage, message) != (operation.stage, operation.message):
             await self._note(operation, "running", stage, message)
@@ -307,7 +314,8 @@ class Changes:
             served = self._fleet.find(operation.model, version)
             if served is None:
                 return "loading", "The archive is being read."
-            if not all(place.ready >= self._fleet.workers for place in served.places):
+            wanted = self._fleet.workers_of(operation.model, version)
+            if not all(place.ready >= wanted for place in served.places):
                 return "loading", next((p.reason for p in served.places if p.reason), None) or "Workers are loading."
             if not served.is_proven:
                 failure = served.proof.failure or "The reference pictures have not all answered yet."
@@ -364,14 +372,32 @@ class Changes:
         limit = (
             await weighing.policy_or_default(self._store, rollout.model, canary, rollout.stable)
         ).canary_disagreement_at_most
-        why = objection(seen(canary), seen(rollout.stable), limit)
+        why = objection(seen(canary), seen(rollout.stable), limit) or self._silence(rollout, canary, facts)
         if why is None:
             return
         extra = {"model": rollout.model, "version": canary, "cause": why.sentence}
         log.warning("the guard takes a canary away", extra=extra)
+        self._fleet.failures.note((rollout.model, canary), why.sentence)
         with contextlib.suppress(Conflict):  # somebody was faster
             await self._begin(rollout.model, None, "guard", "rollback", rollout.revision, why.sentence)
             self._metrics.guard_rollbacks.labels(rollout.model, canary, why.reason).inc()
+
+    def _silence(self, rollout: Rollout, canary: str, facts: Sequence[dict[str, Any]]) -> Objection | None:
+        """Why a canary that answers in no replica must go."""
+        stable, served = self._fleet.find(rollout.model, rollout.stable), self._fleet.find(rollout.model, canary)
+        if stable is None:
+            return None
+        name = f"{rollout.model}/{canary}"
+        said = [each["silent"][name] for each in facts if name in each.get("silent", {})]
+        why = served.trouble if served else None
+        return silence(min(said, default=0.0), why, stable_up_seconds=0.0 if stable.trouble else stable.up_seconds)
+
+    async def _missing_elsewhere(self, operation: Operation) -> str | None:
+        for facts in await self._share.others_facts():
+            for version in self._new(operation):
+                if why := facts.get("missing", {}).get(f"{operation.model}/{version}"):
+                    return f"Another replica cannot take version {version} up. {why}"
+        return None
 
     async def _unproven_elsewhere(self, operation: Operation) -> str | None:
         for facts in await self._share.others_facts():
@@ -395,17 +421,10 @@ class Changes:
 
     def _load_failure(self, operation: Operation) -> str | None:
         """What the handler said of a load that failed since the operation began; TorchServe only says that it died."""
-        if self._handler_log is None:
-            return None
         new = [version for version in operation.versions if not self._answers(operation.model, version)]
-        for line in _tail(self._handler_log):
-            try:
-                said = json.loads(line)
-                failed = said["event"] == "load_failed" and said["model"] == operation.model
-                if failed and said["version"] in new and datetime.fromisoformat(said["ts"]) >= operation.created_at:
-                    return f"Version {said['version']} cannot be loaded: {said['error']}"
-            except (ValueError, KeyError, TypeError):
-                continue
+        for failed in load_failures(self._handler_log):
+            if failed.model == operation.model and failed.version in new and failed.at >= operation.created_at:
+                return failed.sentence
         return None
 
     def _wrong_answer(self, operation: Operation) -> str | None:
@@ -452,6 +471,7 @@ class Changes:
                 return
             for version in operation.versions if sick else ():
                 if not self._answers(operation.model, version):
+                    self._fleet.failures.note((operation.model, version), message)
                     await models.set_state(connection, operation.model, version, "sick", message)
             facts = {**registry.facts_of(operation), "message": message}
             await audit.write(connection, actor=operation.actor, action="model.failed", facts=facts)
@@ -469,12 +489,3 @@ def _back(present: Rollout) -> Rollout:
     if present.previous is None:
         raise Conflict("There is nothing to go back to: no other version answered before.")
     return Rollout(present.model, present.revision, present.previous)
-
-
-def _tail(file: Path) -> list[bytes]:
-    try:
-        with file.open("rb") as content:
-            content.seek(max(0, file.stat().st_size - LOG_TAIL_BYTES))
-            return content.read().splitlines()
-    except OSError:
-        return []

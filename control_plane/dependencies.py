@@ -44,9 +44,9 @@ class Parts:
     admin_token: str
 
     @property
-    def dispatcher(self) -> Dispatcher:
-        """Of what answers when nothing else is asked for."""
-        return self.fleet.stable.lane
+    def dispatcher(self) -> Dispatcher | None:
+        """Of what answers when nothing else is asked for; None while there is no model."""
+        return self.fleet.stable.lane if self.fleet.stable else None
 
 
 async def _parts(request: Request) -> Parts:

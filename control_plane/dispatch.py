@@ -81,6 +81,10 @@ class Dispatcher:
         """Calls under way."""
         return sum(self._busy)
 
+    def taken(self, torchserve: int) -> int:
+        """Calls that are under way there, or may be at any moment."""
+        return max(self._capacities[torchserve], self._busy[torchserve])
+
     @property
     def is_full(self) -> bool:
         return self.waiting >= self._queue_size or self._waiting_cost >= self._queue_cost
@@ -150,7 +154,7 @@ class Dispatcher:
         batch: list[_Waiting] = []
         size = 0
         while queue and len(batch) < share:
-            size += len(queue[0].item.picture)
+            size += queue[0].item.weight
             if batch and (size > MAX_BATCH_BYTES or queue[0].send is not batch[0].send):
                 break
             batch.append(queue.popleft())

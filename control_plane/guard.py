@@ -13,6 +13,8 @@ LEAST_FAILED = 3
 MOST_FAILED_SHARE = 0.05  # of the canary's requests, beyond the share of stable's
 SLOWER = 2.0  # p95 of the canary ÷ p95 of stable
 SLOWER_BY_SECONDS = 0.05  # and so much more: twice as long as nearly nothing is nearly nothing
+SILENT_SECONDS = 20.0  # a canary that has answered nothing for so long is dead
+STEADY_SECONDS = 20.0  # and what kills all versions at once is no canary's fault
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def together(parts: Sequence[Seen | dict[str, Any]]) -> Seen:
 class Objection:
     """Why a canary must go: a word for the metrics, a sentence for people."""
 
-    reason: Literal["failed", "slow", "disagrees"]
+    reason: Literal["failed", "slow", "disagrees", "silent"]
     sentence: str
 
 
@@ -103,3 +105,11 @@ def objection(canary: Seen, stable: Seen, disagreement_at_most: float) -> Object
             f"stable's {1000 * stable.p95_seconds:.0f} ms.",
         )
     return None
+
+
+def silence(canary_silent_seconds: float, why: str | None, *, stable_up_seconds: float) -> Objection | None:
+    """Against a canary that answers nothing, not even a probe; None while it answers, or stable is no better."""
+    if stable_up_seconds < STEADY_SECONDS or canary_silent_seconds < SILENT_SECONDS:
+        return None
+    sentence = f"The canary has answered nothing for {canary_silent_seconds:.0f} s. {why or ''}".rstrip()
+    return Objection("silent", sentence)

@@ -1,7 +1,7 @@
 """Wanted versions → TorchServe, again and again: registers what is missing, unregisters what is wanted no more.
 
 Every replica looks; the leader acts. While the database is away there is no leader: then each registers what is
-missing, and nobody unregisters.
+missing, and nobody unregisters or ends workers.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -18,7 +19,8 @@ import psutil
 from control_plane import archives
 from control_plane.archives import Archive, NoArchive
 from control_plane.dispatch import Dispatcher, Outcome, Send
-from control_plane.errors import DatabaseUnavailable, ModelNotFound
+from control_plane.errors import Conflict, DatabaseUnavailable, ModelNotFound, ModelNotLoaded
+from control_plane.failures import Failures, Key, load_failures
 from control_plane.guard import Window
 from control_plane.metrics import Metrics
 from control_plane.replicas import Share
@@ -31,8 +33,10 @@ POLL_SECONDS = 1.0
 POLL_SECONDS_WHILE_LOADING = 0.2
 EMPTY_SECONDS = 15.0  # a version that stays without any worker this long is the residue of a failed register
 BACK_OFF_SECONDS = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
-Key = tuple[str, str]
-"""Model and version."""
+LOADING_SECONDS = 60.0  # so long nobody calls a version silent that is being loaded
+READ_LOG_SECONDS = 1.0
+CLOCKS_SECONDS = 1.0  # between the clocks of the handler and of this process
+WORKER_PROGRAM = "model_service_worker.py"
 
 
 @dataclass
@@ -67,6 +71,7 @@ class Place:
     workers: list[Worker] = field(default_factory=list)
     reason: str | None = "The model is not registered yet."
     refusal: str | None = None  # what TorchServe said when it would not register it
+    is_registered: bool = False
     failures: int = 0
     next_try: float = 0.0
     empty_since: float | None = None
@@ -88,6 +93,12 @@ class Served:
     window: Window = field(default_factory=Window)
     last_success: float = float("-inf")
     """The `monotonic()` time of the newest answer, whoever asked."""
+    registered_at: float = field(default_factory=monotonic)
+    up_since: float | None = None
+    """When its first worker became ready; None while none is."""
+    down_since: datetime = field(default_factory=lambda: datetime.now(UTC))
+    load_failure: str | None = None
+    """What the handler said of its newest load that failed; None while a worker is ready."""
 
     @property
     def key(self) -> Key:
@@ -106,7 +117,30 @@ class Served:
     @property
     def reason(self) -> str | None:
         """Why it does not serve; None when it does somewhere."""
-        return None if self.ready else next((place.reason for place in self.places if place.reason), None)
+        if self.ready:
+            return None
+        if self.load_failure:
+            return f"The archive {self.archive.file.name} cannot be loaded: {self.load_failure}"
+        return next((place.reason for place in self.places if place.reason), None)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it does not serve, or does not answer reference pictures as pinned."""
+        return self.reason or self.proof.failure
+
+    @property
+    def silent_seconds(self) -> float:
+        """How long one in trouble has answered nothing, not even a probe; what is being loaded has time for that."""
+        if not self.trouble:
+            return 0.0
+        if self.last_success > self.registered_at:
+            return monotonic() - self.last_success
+        return max(0.0, monotonic() - self.registered_at - LOADING_SECONDS)
+
+    @property
+    def up_seconds(self) -> float:
+        """How long some worker has been ready."""
+        return 0.0 if self.up_since is None else monotonic() - self.up_since
 
 
 class Fleet:
@@ -123,10 +157,13 @@ class Fleet:
         lane: Callable[[], Dispatcher],
         share: Share,
         metrics: Metrics,
+        handler_log: Path | None = None,
     ) -> None:
         self.model = model  # which answers when none is named
-        self.workers = workers  # of a version in each TorchServe
+        self.workers = workers  # of a version in each TorchServe, unless it has a number of its own
         self.rollouts: dict[str, Rollout] = {}
+        self.failures = Failures()
+        self.torchserves = len(torchserves)
         self.is_alone: Callable[[], bool] = lambda: False
         self._torchserves = torchserves
         self._store = store
@@ -134,16 +171,39 @@ class Fleet:
         self._lane = lane
         self._share = share
         self._metrics = metrics
+        self._handler_log = handler_log
         self._served: dict[Key, Served] = {}
         self._missing: dict[Key, str] = {}
+        self._absence = "The model is being looked for."
+        self._workers: dict[Key, int] = {}
         self._wanted: set[Key] = set()
         metrics.queue_depth.set_function(lambda: sum(each.lane.waiting for each in self._served.values()))
         metrics.in_flight.set_function(lambda: sum(each.lane.busy for each in self._served.values()))
 
     @property
-    def stable(self) -> Served:
-        """What answers when nothing else is asked for."""
-        return self.stable_of(self.model)
+    def stable(self) -> Served | None:
+        """What answers when nothing else is asked for; None while there is no model."""
+        return self.stable_of(self.model) if self.model in self.rollouts else None
+
+    @property
+    def absence(self) -> str:
+        """Why there is no model, and what to do."""
+        return next((why for (model, _), why in self._missing.items() if model == self.model), self._absence)
+
+    async def newest(self) -> Archive | None:
+        """The newest archive of the default model in the store; None when there is none that can be read."""
+        try:
+            return await asyncio.to_thread(archives.newest, self._store, self.model)
+        except NoArchive as error:
+            reason = str(error)
+        if reason != self._absence:
+            log.error("there is no model to serve", extra={"model": self.model, "cause": reason})
+            self._absence = reason
+        return None
+
+    def workers_of(self, model: str, version: str) -> int:
+        """How many it shall have in each TorchServe."""
+        return self._workers.get((model, version), self.workers)
 
     def stable_of(self, model: str) -> Served:
         return self._served[model, self.rollouts[model].stable]
@@ -174,11 +234,14 @@ class Fleet:
             ModelNotFound: It does not answer at present.
         """
         rollout = self.rollouts.get(model or self.model)
+        if rollout is None and (model or self.model) == self.model:
+            raise ModelNotLoaded("There is no model to ask: /health/ready says why, and what to do.")
         if rollout is None:
             raise ModelNotFound(f"No model '{model}' is served; GET /info lists what is.")
         if version is None:
             version, role = rollout.choose(key)
-            if self._served[rollout.model, version].lane.capacity == 0:  # nobody shall notice that a canary has died
+            chosen = self._served[rollout.model, version]
+            if chosen.lane.capacity == 0 or chosen.proof.failure:  # nobody shall notice that a canary has died
                 version, role = rollout.stable, "stable"
         elif version in rollout.answering:
             role = rollout.role_of(version)
@@ -186,25 +249,56 @@ class Fleet:
             raise ModelNotFound(f"No version '{version}' of '{rollout.model}' is served; GET /info lists what is.")
         return self._served[rollout.model, version], role
 
-    def memory_of_workers(self) -> int:
-        """Bytes that the workers of the stable version take; 0 where they cannot be seen, as in another container."""
-        return sum(_resident(worker.pid) for place in self.stable.places for worker in place.workers)
+    def refuse_without_room(self, more: int | None = None) -> None:
+        """A machine that is too small for `more` workers shall not find out by dying; None: for another version.
+
+        By what the workers of the stable version take; where they cannot be seen, as in another container, all fit.
+
+        Raises:
+            Conflict: They do not fit into the memory that is free.
+        """
+        places = self.stable.places if self.stable else ()
+        taken = [memory_of(worker) or 0 for place in places for worker in place.workers]
+        needed = sum(taken) if more is None else more * max(taken, default=0)
+        free = psutil.virtual_memory().available
+        if needed > free:
+            raise Conflict(
+                f"There is no room: these workers need about {needed >> 20} MiB, and {free >> 20} MiB are free. "
+                "Use fewer workers (WEEDWATCH_WORKERS), or more memory."
+            )
 
     def facts(self) -> dict[str, Any]:
-        """For the other replicas: the revisions that this one goes by, its calls under way, what it saw proven."""
+        """For the other replicas: the revisions that this one goes by, its calls under way, what it saw of versions.
+
+        `taken`: calls that are or may be under way in each TorchServe. `missing`: why a wanted version is not here.
+        """
         calls = {"/".join(key): each.lane.waiting + each.lane.busy for key, each in self._served.items()}
         return {
             "revisions": {rollout.model: rollout.revision for rollout in self.rollouts.values()},
             "calls": {name: count for name, count in calls.items() if count},
             "proven": ["/".join(key) for key, each in self._served.items() if each.is_proven],
             "seen": {"/".join(key): vars(each.window.seen()) for key, each in self._served.items()},
+            "silent": {"/".join(key): round(each.silent_seconds, 1) for key, each in self._served.items()},
+            "taken": {
+                "/".join(key): [each.lane.taken(number) for number in range(len(each.places))]
+                for key, each in self._served.items()
+            },
+            "missing": {"/".join(key): why for key, why in self._missing.items()},
         }
 
-    async def want(self, rollouts: Iterable[Rollout], coming: Iterable[Key] = ()) -> None:
-        """Go by these rollouts from now on, and load what is coming beside them."""
+    async def want(
+        self, rollouts: Iterable[Rollout], coming: Iterable[Key] = (), workers: Mapping[Key, int] | None = None
+    ) -> None:
+        """Go by these rollouts from now on, and load what is coming beside them.
+
+        `workers`: of the versions that have a number of their own; None: as before.
+        """
+        if workers is not None:
+            self._workers = dict(workers)
         new = {rollout.model: rollout for rollout in rollouts}
         wanted = {(model, version) for model, each in new.items() for version in each.versions} | set(coming)
         self._wanted = wanted
+        self._missing = {key: why for key, why in self._missing.items() if key in wanted}
         for key in wanted - self._served.keys():
             try:
                 archive = await asyncio.to_thread(archives.find, self._store, *key)
@@ -234,6 +328,7 @@ class Fleet:
         async with asyncio.TaskGroup() as tasks:
             for number in range(len(self._torchserves)):
                 tasks.create_task(self._watch(number))
+            tasks.create_task(self._read_handler_log())
 
     def _serve(self, archive: Archive) -> Served:
         async def send(torchserve: int, items: Sequence[Item]) -> Sequence[Outcome]:
@@ -249,7 +344,13 @@ class Fleet:
     def _miss(self, key: Key, reason: str) -> None:
         if self._missing.get(key) != reason:
             self._missing[key] = reason
+            self.failures.note(key, reason)
             log.error("a wanted version cannot be served", extra={"model": key[0], "version": key[1], "cause": reason})
+
+    @property
+    def missing(self) -> dict[Key, str]:
+        """Wanted versions that this replica has no archive of, and why."""
+        return dict(self._missing)
 
     def why_missing(self, model: str, version: str) -> str | None:
         return self._missing.get((model, version))
@@ -274,14 +375,33 @@ class Fleet:
                 log.exception("looking at the models failed; it tries again")
                 for each in self.all():
                     self._saw(number, each, [], "The model's state is unknown.")
-            loaded = all(each.places[number].ready >= self.workers for each in self.all())
+            loaded = all(each.places[number].ready == self.workers_of(*each.key) for each in self.all())
             await asyncio.sleep(POLL_SECONDS if loaded else POLL_SECONDS_WHILE_LOADING)
+
+    async def _read_handler_log(self) -> None:
+        """Why workers do not come up; read only while some do not."""
+        until = datetime.now(UTC)
+        while self._handler_log is not None:
+            await asyncio.sleep(READ_LOG_SECONDS)
+            if all(each.ready == self.workers_of(*each.key) * len(each.places) for each in self.all()):
+                continue
+            for failed in await asyncio.to_thread(load_failures, self._handler_log):
+                if failed.at <= until:
+                    continue
+                until = failed.at
+                self.failures.note(failed.key, failed.sentence, failed.at)
+                each = self._served.get(failed.key)
+                if each and not each.ready and failed.at > each.down_since - timedelta(seconds=CLOCKS_SECONDS):
+                    each.load_failure = failed.error
 
     async def _look(self, number: int, model: str) -> None:
         torchserve = self._torchserves[number]
         found = await torchserve.versions(model)
         for each in [each for each in self.all() if each.archive.model == model]:
             place, workers = each.places[number], found.get(each.archive.version)
+            if workers is not None and not place.is_registered:
+                each.registered_at = monotonic()
+            place.is_registered = workers is not None
             if workers is None:
                 self._saw(number, each, [], place.refusal or "The model is being registered.")
             elif not workers:
@@ -291,11 +411,14 @@ class Fleet:
                 ready = sum(worker.ready for worker in workers)
                 if ready:
                     place.failures = 0
-                self._saw(number, each, workers, None if ready else "The model's workers are loading.")
+                self._saw(number, each, workers, None if ready else _why_none_is_ready(each))
             try:
                 await self._act(number, each, found)
             except TorchServeUnreachable as error:  # of this version only: the others go on
-                place.refusal = str(error) if isinstance(error, Refusal) else None
+                place.refusal = None
+                if isinstance(error, Refusal):
+                    place.refusal = f"TorchServe cannot load the archive {each.archive.file.name}: {error}"
+                self.failures.note(each.key, place.refusal or str(error))
                 log.warning("TorchServe refused", extra={"cause": str(error), "version": each.archive.version})
         for version in found.keys() - {version for of, version in self._served if of == model}:
             try:
@@ -305,14 +428,25 @@ class Fleet:
 
     async def _act(self, number: int, each: Served, found: Mapping[str, list[Worker]]) -> None:
         """What one version needs next in one TorchServe."""
-        place, workers = each.places[number], found.get(each.archive.version)
+        place, workers, wanted = each.places[number], found.get(each.archive.version), self.workers_of(*each.key)
         if workers is None:
             await self._register(number, each, place)
         elif not workers:
             others = [version for version in found if version != each.archive.version]
             await self._clear_residue(number, each, place, others)
-        elif self._acts and place.ready == len(workers) < self.workers:
+        elif self._acts and place.ready == len(workers) < wanted:
             await self._torchserves[number].scale(*each.key, place.ready + 1)
+        elif self._share.leads and len(workers) > wanted:
+            await self._shrink(number, each, wanted)
+
+    async def _shrink(self, number: int, each: Served, wanted: int) -> None:
+        """TorchServe drains nothing: workers end once there are no more calls than those that stay can take."""
+        others = await self._share.others_facts()
+        name = "/".join(each.key)
+        taken = each.lane.taken(number) + sum(_taken(facts, name, number) for facts in others)
+        if taken <= max(wanted, 1 + len(others)):  # each replica may have one, however few workers there are
+            log.info("ending workers", extra={"model": each.key[0], "version": each.key[1], "wanted": wanted})
+            await self._torchserves[number].scale(*each.key, wanted)
 
     async def _register(self, number: int, each: Served, place: Place) -> None:
         """With all workers; beside a version that answers with one, the others follow: loading takes a core each."""
@@ -322,7 +456,8 @@ class Fleet:
         place.next_try = monotonic() + BACK_OFF_SECONDS[place.failures]
         log.info("registering the model", extra={"archive": each.archive.file.name, "try": place.failures})
         is_beside = any(other.places[number].ready for other in self.all())
-        await self._torchserves[number].register(each.archive.file.name, 1 if is_beside else self.workers)
+        workers = 1 if is_beside else self.workers_of(*each.key)
+        await self._torchserves[number].register(each.archive.file.name, workers)
 
     async def _clear_residue(self, number: int, each: Served, place: Place, others: Sequence[str]) -> None:
         place.empty_since = place.empty_since or monotonic()
@@ -355,20 +490,42 @@ class Fleet:
 
     def _saw(self, number: int, each: Served, workers: list[Worker], reason: str | None) -> None:
         place = each.places[number]
-        before = place.ready
+        before, wanted = place.ready, self.workers_of(*each.key)
         place.workers, place.reason = workers, reason
         if place.ready != before:
             log.info(
                 "ready workers",
-                extra={"ready": place.ready, "wanted": self.workers, "model": each.key[0], "version": each.key[1]},
+                extra={"ready": place.ready, "wanted": wanted, "model": each.key[0], "version": each.key[1]},
             )
-        if not each.ready:
+        if each.ready:
+            each.load_failure = None
+            each.up_since = each.up_since or monotonic()
+        else:
             each.proof = Proof()
-        each.lane.set_capacity(number, self._share.of(place.ready))
+            if each.up_since is not None:
+                each.up_since, each.down_since = None, datetime.now(UTC)
+        each.lane.set_capacity(number, self._share.of(min(place.ready, wanted)))
 
 
-def _resident(pid: int) -> int:
+def memory_of(worker: Worker) -> int | None:
+    """Bytes that a worker takes; None where it cannot be seen, as in another container."""
+    if worker.memory_bytes is not None:
+        return worker.memory_bytes
     try:
-        return int(psutil.Process(pid).memory_info().rss)
+        process = psutil.Process(worker.pid)
+        is_worker = any(word.endswith(WORKER_PROGRAM) for word in process.cmdline())
+        return int(process.memory_info().rss) if is_worker else None
     except psutil.Error:
-        return 0
+        return None
+
+
+def _why_none_is_ready(each: Served) -> str:
+    if each.last_success < each.registered_at:
+        return "The model's workers are loading."
+    since = each.down_since if each.up_since is None else datetime.now(UTC)
+    return f"No worker has been ready since {since:%H:%M:%S} UTC; they are being started again."
+
+
+def _taken(facts: Mapping[str, Any], name: str, number: int) -> int:
+    taken = facts.get("taken", {}).get(name, ())
+    return int(taken[number]) if number < len(taken) else 0

@@ -118,6 +118,19 @@ async def set_state(connection: Connection, model: str, version: str, state: str
     )
 
 
+async def worker_counts(connection: Connection) -> dict[tuple[str, str], int]:
+    """Of the versions that have a number of their own."""
+    cursor = await connection.execute("SELECT model, version, workers FROM model_versions WHERE workers IS NOT NULL")
+    return {(model, version): workers for model, version, workers in await cursor.fetchall()}
+
+
+async def set_workers(connection: Connection, model: str, version: str, workers: int | None) -> None:
+    await connection.execute(
+        "UPDATE model_versions SET workers = %(workers)s WHERE model = %(model)s AND version = %(version)s",
+        {"model": model, "version": version, "workers": workers},
+    )
+
+
 async def put_upload(connection: Connection, version: ModelVersion) -> None:
     """A version that is on its way in; `archive` is the upload's id until it is ready. What was there is replaced."""
     await connection.execute(

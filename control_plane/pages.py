@@ -13,7 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from control_plane.problems import MEDIA_TYPE
+from control_plane.problems import MEDIA_TYPE, PROTOCOL
 
 UI = Path(__file__).parent.parent / "ui"
 _COMMON = "default-src 'none'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -85,13 +85,14 @@ def _describe_errors_as_problems(app: FastAPI) -> None:
         if app.openapi_schema is not None:
             return app.openapi_schema
         document = made_by_fastapi()
-        for operations in document["paths"].values():
+        for path, operations in document["paths"].items():
             for operation in operations.values():
                 responses = operation["responses"]
                 responses.pop("422", None)
                 for status in ("4XX", "5XX"):
                     content = responses[status]["content"]
-                    content[MEDIA_TYPE] = content.pop("application/json")
+                    if not path.startswith(PROTOCOL):
+                        content[MEDIA_TYPE] = content.pop("application/json")
         for name in ("HTTPValidationError", "ValidationError"):
             document["components"]["schemas"].pop(name, None)
         return document

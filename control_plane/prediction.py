@@ -7,10 +7,17 @@ from time import monotonic
 from uuid import UUID
 
 from control_plane import history
-from control_plane.archives import Reference
+from control_plane.archives import Archive, Reference
 from control_plane.dispatch import Priority
 from control_plane.domain import Label, judge
-from control_plane.errors import ClientLeft, DeadlineExceeded, ModelNotLoaded, ProcessingError, ServingError
+from control_plane.errors import (
+    ClientLeft,
+    DeadlineExceeded,
+    InvalidRequest,
+    ModelNotLoaded,
+    ProcessingError,
+    ServingError,
+)
 from control_plane.lifecycle import Fleet, Served
 from control_plane.metrics import Metrics
 from control_plane.pictures import Pictures
@@ -23,8 +30,10 @@ from control_plane.uploads import Picture
 
 log = logging.getLogger(__name__)
 
-BLAMED = (ProcessingError, DeadlineExceeded)  # what a version may be to blame for
+BLAMED = (ModelNotLoaded, ProcessingError, DeadlineExceeded)  # what a version may be to blame for
+CANARY_PATIENCE = 0.5
 LEAST_TOP_K = 5  # the verdict needs the best few, however few the client wants
+MAX_TOP_K = 100  # of archives that cannot read tensors
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,8 @@ class Asked:
     latitude: float | None = None
     longitude: float | None = None
     subject: str | None = None
+    all_labels: bool = False
+    """Whether `Recorded.ranked` shall hold every label."""
     sticky: str | None = None
     """Who has the same key has the same version; the request id when there is none."""
     presence: Presence = field(default_factory=Presence)
@@ -54,6 +65,10 @@ class Recorded:
 
     row: history.Prediction
     in_database: bool
+    labels: tuple[str, ...] = ()
+    """Of the version that answered, in the order of its outputs."""
+    ranked: tuple[Label, ...] = ()
+    """All that the version said, best first; the row holds as much as was asked for."""
 
 
 class Predictor:
@@ -80,13 +95,15 @@ class Predictor:
         try:
             async with asked.presence.waiting():  # what has an answer is recorded, whoever is there
                 try:
-                    inference = await self._infer(served, picture, asked)
-                except ModelNotLoaded:
-                    served.window.note(None)
+                    # A canary that has died must leave time for stable.
+                    patience = CANARY_PATIENCE if role == "canary" and asked.version is None else 1.0
+                    inference = await self._infer(served, picture, asked, patience)
+                except (ModelNotLoaded, DeadlineExceeded):
                     # The version may have been taken away meanwhile, or be a sick canary: once more, by stable.
                     stable = self._fleet.stable_of(served.archive.model)
                     if asked.version is not None or stable is served:
                         raise
+                    served.window.note(None)
                     served, role = stable, "stable"
                     inference = await self._infer(served, picture, asked)
             row = await self._row(served, role, picture, asked, inference, started)
@@ -105,9 +122,9 @@ class Predictor:
         served.window.note(row.processing_seconds)
         served.last_success = monotonic()
         self._metrics.confidence.labels(*served.key).observe(row.confidence)
-        if in_database:
+        if in_database and picture.shape is None:  # a tensor was made for one version: another may want it otherwise
             self._shadows.copy(picture, row)
-        return Recorded(row, in_database)
+        return Recorded(row, in_database, served.archive.labels, inference.predictions)
 
     async def probe(self, served: Served, reference: Reference, *, request_id: UUID, deadline: float) -> Label:
         """The best label of a reference picture by the same way, without a record."""
@@ -116,20 +133,24 @@ class Predictor:
         served.last_success = monotonic()
         return inference.predictions[0]
 
-    async def _infer(self, served: Served, picture: Picture, asked: Asked) -> Inference:
+    async def _infer(self, served: Served, picture: Picture, asked: Asked, patience: float = 1.0) -> Inference:
+        """`patience`: the share of the time that is left."""
+        now = monotonic()
+        deadline = now + patience * (asked.deadline - now)
         ids = {
             "request_id": str(asked.request_id),
             "correlation_id": asked.correlation_id,
             "traceparent": asked.traceparent,
         }
+        top_k = len(served.archive.labels) if asked.all_labels else max(asked.top_k, LEAST_TOP_K)
+        check_fits(served.archive, picture.shape, top_k)
         item = Item(
             picture.data,
-            {**{name: value for name, value in ids.items() if value}, "top_k": max(asked.top_k, LEAST_TOP_K)},
-            asked.deadline,
+            {**{name: value for name, value in ids.items() if value}, "top_k": top_k},
+            deadline,
+            picture.shape,
         )
-        inference = await served.lane.run(
-            item, served.send, pixels=picture.width * picture.height, deadline=asked.deadline
-        )
+        inference = await served.lane.run(item, served.send, pixels=picture.width * picture.height, deadline=deadline)
         for stage in ("preprocess", "inference", "postprocess"):
             if stage in inference.seconds:
                 self._metrics.stage_seconds.labels(stage).observe(inference.seconds[stage])
@@ -174,3 +195,15 @@ class Predictor:
         self._metrics.predictions.labels(*labels, outcome).inc()
         self._metrics.prediction_seconds.labels(*labels).observe(seconds)
         self._metrics.milliseconds_public.observe(1000 * seconds)
+
+
+def check_fits(archive: Archive, shape: tuple[int, ...] | None, top_k: int) -> None:
+    """Raises InvalidRequest when the version cannot take this tensor, or list so many labels."""
+    name = f"'{archive.model}' version '{archive.version}'"
+    if not archive.reads_tensors and (shape is not None or top_k > MAX_TOP_K):
+        raise InvalidRequest(
+            f"The archive of {name} is too old for this. Build it again, or send the picture to /predict."
+        )
+    wanted = (3, archive.input.height, archive.input.width)
+    if shape is not None and shape != wanted:
+        raise InvalidRequest(f"{name} takes tensors of the shape {[-1, *wanted]}, not {[-1, *shape]}.")

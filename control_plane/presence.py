@@ -12,12 +12,12 @@ class Presence:
 
     def __init__(self) -> None:
         self.gone = False
-        self._scope: asyncio.Timeout | None = None
+        self._scopes: set[asyncio.Timeout] = set()
 
     def leave(self) -> None:
         self.gone = True
-        if self._scope is not None:
-            self._scope.reschedule(asyncio.get_running_loop().time())
+        for scope in self._scopes:
+            scope.reschedule(asyncio.get_running_loop().time())
 
     @asynccontextmanager
     async def waiting(self) -> AsyncIterator[None]:
@@ -29,11 +29,13 @@ class Presence:
         if self.gone:
             raise ClientLeft
         try:
-            async with asyncio.timeout(None) as self._scope:
-                yield
+            async with asyncio.timeout(None) as scope:
+                self._scopes.add(scope)
+                try:
+                    yield
+                finally:
+                    self._scopes.discard(scope)
         except TimeoutError:
             if self.gone:
                 raise ClientLeft from None
             raise
-        finally:
-            self._scope = None

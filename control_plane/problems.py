@@ -18,6 +18,7 @@ from control_plane.schemas import Problem
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+PROTOCOL = "/v2"  # the Open Inference Protocol, which has its own form of errors
 _CODES_OF_STATUS = {404: "not_found", 405: "method_not_allowed", 401: "unauthorized", 403: "forbidden"}
 
 
@@ -28,8 +29,20 @@ def problem(
     retry_after_seconds: float | None = None,
     errors: list[dict[str, Any]] | None = None,
     headers: dict[str, str] | None = None,
+    path: str = "",
 ) -> Response:
-    """`detail` replaces the registry's sentence and remedy; a 5xx one must not carry internals."""
+    """`detail` replaces the registry's sentence and remedy; a 5xx one must not carry internals.
+
+    Below /v2 it has the form of that protocol: `{"error": …}`, and 400 for what cannot be used.
+    """
+    headers = dict(headers or {})
+    if retry_after_seconds is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(retry_after_seconds)))
+    if path == PROTOCOL or path.startswith(f"{PROTOCOL}/"):
+        sentence = detail or f"{kind.sentence} {kind.remedy}"
+        return JSONResponse(
+            {"error": sentence}, status_code=400 if kind.status == 422 else kind.status, headers=headers
+        )
     body = Problem(
         type=f"urn:weedwatch:error:{kind.code}",
         title=kind.title,
@@ -40,9 +53,6 @@ def problem(
         retry=kind.retry,
         errors=errors,
     )
-    headers = dict(headers or {})
-    if retry_after_seconds is not None:
-        headers["Retry-After"] = str(max(1, math.ceil(retry_after_seconds)))
     return JSONResponse(
         body.model_dump(exclude_none=True), status_code=kind.status, media_type=MEDIA_TYPE, headers=headers
     )
@@ -62,7 +72,7 @@ def invalid(error: ValidationError | RequestValidationError) -> InvalidRequest:
 
 
 def add_handlers(app: FastAPI, metrics: Metrics) -> None:
-    def answer(error: ServingError) -> Response:
+    def answer(request: Request, error: ServingError) -> Response:
         kind = error.kind
         metrics.errors.labels(kind.code).inc()
         cause = error.facts.get("cause") or error.__cause__
@@ -81,23 +91,24 @@ def add_handlers(app: FastAPI, metrics: Metrics) -> None:
             retry_after_seconds=retry_after,
             errors=error.facts.get("errors"),
             headers=challenge,
+            path=request.url.path,
         )
 
-    async def on_serving_error(_: Request, error: Exception) -> Response:
+    async def on_serving_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, ServingError)  # noqa: S101 - registered for it alone
-        return answer(error)
+        return answer(request, error)
 
-    async def on_validation_error(_: Request, error: Exception) -> Response:
+    async def on_validation_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it alone
-        return answer(invalid(error))
+        return answer(request, invalid(error))
 
-    async def on_http_exception(_: Request, error: Exception) -> Response:
+    async def on_http_exception(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
         code = _CODES_OF_STATUS.get(
             error.status_code, "internal_error" if error.status_code >= 500 else "invalid_request"
         )
         metrics.errors.labels(code).inc()
-        return problem(ERRORS[code], headers=dict(error.headers or {}))
+        return problem(ERRORS[code], headers=dict(error.headers or {}), path=request.url.path)
 
     app.add_exception_handler(ServingError, on_serving_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)

@@ -11,7 +11,8 @@ import uuid_utils.compat as uuid
 from control_plane.archives import Reference
 from control_plane.database import Database, UnsafeDatabase
 from control_plane.errors import DatabaseUnavailable, ServingError
-from control_plane.lifecycle import Fleet, Key, Proof, Served
+from control_plane.failures import Key
+from control_plane.lifecycle import Fleet, Proof, Served
 from control_plane.metrics import Metrics
 from control_plane.prediction import Predictor
 from control_plane.recording import Recorder
@@ -47,11 +48,11 @@ class Readiness:
     @property
     def proof(self) -> Proof:
         """Of what answers."""
-        return self._fleet.stable.proof
+        return self._fleet.stable.proof if self._fleet.stable else Proof()
 
     @property
     def references(self) -> tuple[Reference, ...]:
-        return self._fleet.stable.archive.references
+        return self._fleet.stable.archive.references if self._fleet.stable else ()
 
     def reasons(self) -> list[str]:
         """Why it cannot serve, in sentences; empty when it can."""
@@ -59,7 +60,9 @@ class Readiness:
         stable = self._fleet.stable
         if not self._recorder.can_record:
             reasons.append("Neither PostgreSQL nor the spool can hold records at present.")
-        if not stable.ready:
+        if stable is None:
+            reasons.append(self._fleet.absence)
+        elif not stable.ready:
             reasons.append(stable.reason or "No worker of the model is ready.")
         elif self.proof.failure:
             reasons.append(self.proof.failure)
@@ -113,8 +116,11 @@ class Readiness:
         return good
 
     async def _check_models(self) -> bool:
-        """One reference picture of each version, in turn; at once again until a first round is through."""
-        return all([await self._check(each) for each in self._fleet.all()])
+        """One reference picture of each version, in turn; at once again until a first round is through.
+
+        Side by side: a version that answers nothing keeps no other one waiting.
+        """
+        return all(await asyncio.gather(*map(self._check, self._fleet.all())))
 
     async def _check(self, served: Served) -> bool:
         if not served.ready:
@@ -144,6 +150,11 @@ class Readiness:
             is_wrong = best.label != reference.label or abs(best.confidence - reference.confidence) > TOLERANCE
             self._metrics.probes.labels("wrong" if is_wrong else "passed").inc()
             if is_wrong:
-                result = f"A reference picture of {reference.label} was answered {best.label}, {best.confidence:.2f}."
+                result = (
+                    f"A reference picture of {reference.label} was answered {best.label}, {best.confidence:.2f}: "
+                    f"the labels or the weights in {served.archive.file.name} are not those that it was built with."
+                )
         proof.note(number, result, is_wrong=is_wrong)
+        if result is not None:
+            self._fleet.failures.note(served.key, result)
         return result

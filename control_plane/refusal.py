@@ -4,9 +4,10 @@ The log has one line a second for all of them: a line each would cost as much as
 """
 
 import asyncio
-import json
 import logging
+import re
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -14,11 +15,12 @@ from control_plane.dispatch import Dispatcher
 from control_plane.errors import ERRORS
 from control_plane.logs import request_id
 from control_plane.metrics import PUBLIC_ERROR_TYPES, Metrics
-from control_plane.problems import MEDIA_TYPE, problem
+from control_plane.problems import problem
 
 log = logging.getLogger(__name__)
 
 PATH = "/predict"
+_INFER = re.compile(r"/v2/models/([^/]+)(/versions/[^/]+)?/infer")
 TELL_SECONDS = 1.0
 _ID = "00000000-0000-0000-0000-000000000000"  # stands where the request id comes
 
@@ -27,7 +29,23 @@ _ID = "00000000-0000-0000-0000-000000000000"  # stands where the request id come
 class _Route:
     """What the log and the metrics call it; FastAPI has not looked for a route yet."""
 
-    path: str = PATH
+    path: str
+
+
+class _Refusal:
+    """An answer made once; the request id is put into it where it has one."""
+
+    def __init__(self, route: str) -> None:
+        token = request_id.set(_ID)
+        answer = problem(ERRORS["overloaded"], path=route)
+        request_id.reset(token)
+        self.route = _Route(route)
+        self.status = answer.status_code
+        self.headers = [header for header in answer.raw_headers if header[0] in (b"content-type", b"content-length")]
+        self._parts = bytes(answer.body).split(_ID.encode())
+
+    def body(self, number: object) -> bytes:
+        return str(number).encode().join(self._parts)
 
 
 class RefusalAtTheDoor:
@@ -39,38 +57,42 @@ class RefusalAtTheDoor:
         self._requests = metrics.requests_public
         self._errors = metrics.errors.labels(kind.code)
         self._errors_public = metrics.errors_public.labels(PUBLIC_ERROR_TYPES.get(kind.code, "processing_error"))
-        token = request_id.set(_ID)
-        body = bytes(problem(kind).body)
-        request_id.reset(token)
-        assert json.loads(body)["request_id"] == _ID  # noqa: S101 - the answer would carry a wrong id
-        self._before, self._after = body.split(_ID.encode())
-        self._length = str(len(body)).encode()
-        self._status = kind.status
-        self._route = _Route()
+        self._predict = _Refusal(PATH)
+        self._infer = {
+            versioned: _Refusal(f"/v2/models/{{name}}{'/versions/{version}' if versioned else ''}/infer")
+            for versioned in (False, True)
+        }
         self._untold = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST":
+        refusal = self._refusal(scope)
+        if refusal is None:
             await self.app(scope, receive, send)
             return
-        dispatcher: Dispatcher = scope["app"].state.parts.dispatcher
-        if not dispatcher.is_full:
+        dispatcher: Dispatcher | None = scope["app"].state.parts.dispatcher
+        if dispatcher is None or not dispatcher.is_full:
             await self.app(scope, receive, send)
             return
-        scope["route"] = self._route
+        scope["route"] = refusal.route
         scope["state"]["quiet"] = True
         self._tell_later()
         self._requests.inc()
         self._errors.inc()
         self._errors_public.inc()
-        headers = [
-            (b"content-type", MEDIA_TYPE.encode()),
-            (b"content-length", self._length),
-            (b"retry-after", str(dispatcher.retry_after_seconds()).encode()),
-        ]
-        await send({"type": "http.response.start", "status": self._status, "headers": headers})
-        body = self._before + str(scope["state"]["request_id"]).encode() + self._after
-        await send({"type": "http.response.body", "body": body})
+        headers = [*refusal.headers, (b"retry-after", str(dispatcher.retry_after_seconds()).encode())]
+        await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+        await send({"type": "http.response.body", "body": refusal.body(scope["state"]["request_id"])})
+
+    def _refusal(self, scope: Any) -> _Refusal | None:
+        """How this request would be refused; None when it asks for no prediction of the default model."""
+        if scope["type"] != "http" or scope["method"] != "POST":
+            return None
+        if scope["path"] == PATH:
+            return self._predict
+        asked = _INFER.fullmatch(scope["path"])
+        if asked is None or asked[1] != scope["app"].state.parts.settings.model:
+            return None
+        return self._infer[asked[2] is not None]
 
     def _tell_later(self) -> None:
         if self._untold == 0:

@@ -1,6 +1,7 @@
 """What the service knows of versions and changes: added, removed, cancelled, found; each with its row in the audit."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -88,6 +89,27 @@ async def _remove_version(database: Database, model: str, version: str, actor: s
         # The row stays: a start that finds its archive in the store must not take it for a new one.
         await models.set_state(connection, model, version, "retired", f"Removed by {actor}.")
         await audit.write(connection, actor=actor, action="model.removed", facts={"model": model, "version": version})
+
+
+async def set_workers(database: Database, model: str, version: str, workers: int | None, *, actor: str) -> ModelVersion:
+    """How many workers a version shall have in each TorchServe; None: as many as the settings say.
+
+    Raises:
+        ModelNotFound: It is not known.
+    """
+
+    async def changed() -> ModelVersion:
+        async with database.connection() as connection, connection.transaction():
+            await models.rollout_to_change(connection, model)
+            known = await models.find_version(connection, model, version)
+            if known is None or known.state == "retired":
+                raise ModelNotFound(f"There is no version '{version}' of '{model}'.")
+            await models.set_workers(connection, model, version, workers)
+            facts = {"model": model, "version": version, "workers": workers, "before": known.workers}
+            await audit.write(connection, actor=actor, action="model.workers", facts=facts)
+        return replace(known, workers=workers)
+
+    return await within(database.timeout_seconds, changed())
 
 
 async def cancel(database: Database, model: str, number: UUID, *, actor: str) -> Operation | None:

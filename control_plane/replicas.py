@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import uuid
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
@@ -28,6 +29,9 @@ class Share:
         self.report: Callable[[], Facts] = dict  # what this replica says of itself
         self._database = database
         self._name = name
+        self.process = uuid.uuid4().hex  # two processes of one name must not take each other for themselves
+        self._has_beaten = False
+        self.yields = False  # to another process of this name
         self._leads_until = 0.0
 
     def of(self, workers: int) -> int:
@@ -44,6 +48,9 @@ class Share:
 
     async def lead(self) -> bool:
         """Become or stay the leader; False when another one is."""
+        if self.yields:
+            self._leads_until = 0.0
+            return False
         asked = monotonic()
         if self._leads_until - asked > LEASE_SECONDS / 2:
             return True
@@ -78,8 +85,20 @@ class Share:
         if not self._database.ready:
             raise DatabaseUnavailable
         async with self._database.connection() as connection:
-            await beat(connection, self._name, self.report())
+            before = await beat(connection, self._name, {**self.report(), "process": self.process})
+            self.note_predecessor(before)
             return await living(connection, DEAD_SECONDS)
+
+    def note_predecessor(self, process: str | None) -> None:
+        """Whoever wrote in our row after we did is another living process: of the two, one must not lead."""
+        namesake = process if self._has_beaten and process != self.process else None
+        self._has_beaten = True
+        if namesake is not None:
+            log.error(
+                "another control plane has the same name; give each a WEEDWATCH_REPLICA of its own",
+                extra={"replica": self._name},
+            )
+        self.yields = namesake is not None and namesake < self.process
 
     async def _others(self) -> list[Facts]:
         async with self._database.connection() as connection:
@@ -95,14 +114,18 @@ class Share:
             await stop_leading(connection, self._name)
 
 
-async def beat(connection: Connection, name: str, facts: Facts) -> None:
-    await connection.execute(
+async def beat(connection: Connection, name: str, facts: Facts) -> str | None:
+    """The process that wrote before."""
+    cursor = await connection.execute(
         """
         INSERT INTO replicas (name, seen_at, facts) VALUES (%(name)s, now(), %(facts)s)
         ON CONFLICT (name) DO UPDATE SET seen_at = now(), facts = excluded.facts
+        RETURNING (SELECT facts ->> 'process' FROM replicas WHERE name = %(name)s)
         """,
         {"name": name, "facts": Jsonb(facts)},
     )
+    row = await cursor.fetchone()
+    return row[0] if row else None
 
 
 async def living(connection: Connection, seconds: float) -> int:

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 STOPPED_SECONDS = 5  # until another one may be there
 CLIENT_LEFT = 499  # never sent; the log and the metrics know it
 _CORRELATION_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
-_QUIET = frozenset({"/health/live", "/health/ready", "/metrics"})
+_QUIET = frozenset({"/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready", "/metrics"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -62,13 +62,14 @@ class RequestContext:
                     ERRORS["model_not_loaded"],
                     detail="The service is being stopped. Send it again in a moment.",
                     retry_after_seconds=STOPPED_SECONDS,
+                    path=scope["path"],
                 )
                 await stopping(scope, receive, send_with_ids)
         except Exception:
             log.exception("request failed unexpectedly")
             self._metrics.errors.labels("internal_error").inc()
             if status == 0:
-                await problem(ERRORS["internal_error"])(scope, receive, send_with_ids)
+                await problem(ERRORS["internal_error"], path=scope["path"])(scope, receive, send_with_ids)
         finally:
             self._note(scope, status, monotonic() - started, correlation)
             request_id.reset(token)
@@ -97,6 +98,10 @@ class RequestContext:
 
 def _correlation_id(scope: Scope) -> str | None:
     for name, value in scope["headers"]:
-        if name == b"x-request-id" and _CORRELATION_ID.fullmatch(value):
+        if name == b"x-request-id" and is_correlation_id(value):
             return str(value.decode())
     return None
+
+
+def is_correlation_id(value: bytes) -> bool:
+    return _CORRELATION_ID.fullmatch(value) is not None

@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from control_plane import history
 from control_plane.domain import Verdict
+from control_plane.lifecycle import memory_of
 from control_plane.rollout import Part, Role
+from control_plane.torchserve import Worker
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 """Text without control characters."""
@@ -147,6 +149,30 @@ class WorkerFacts(BaseModel):
     id: str
     pid: int
     ready: bool
+    memory_bytes: int | None = Field(description="null where it cannot be seen, as in another container.")
+
+    @classmethod
+    def of(cls, key: tuple[str, str], worker: Worker) -> Self:
+        """`key`: model and version."""
+        return cls(
+            model=key[0],
+            version=key[1],
+            id=worker.id,
+            pid=worker.pid,
+            ready=worker.ready,
+            memory_bytes=memory_of(worker),
+        )
+
+
+class VersionHealth(BaseModel):
+    """One version that answers, or is on its way in or out."""
+
+    model: str
+    version: str
+    role: Part | None = Field(description="null: it is on its way.")
+    ready_workers: int
+    wanted_workers: int
+    reason: str | None = Field(description="Why it does not answer, or not as it should; null when all is well.")
 
 
 class Dependency(BaseModel):
@@ -173,6 +199,7 @@ class DetailedHealth(Health):
     reference: ReferenceProof
     database: Dependency
     torchserve: Dependency
+    versions: list[VersionHealth]
     workers: list[WorkerFacts]
     queue_depth: int
     machine: Machine
@@ -251,6 +278,8 @@ class VersionFacts(BaseModel):
     created_by: str
     created_at: datetime
     workers: list["WorkerFacts"]
+    wanted_workers: int = Field(description="In all TorchServes together.")
+    last_errors: list[str] = Field(description="What this replica saw go wrong with it lately; newest first.")
     reference: ReferenceProof | None = Field(description="Reference pictures that answer as pinned; null: not loaded.")
     queue_depth: int
     last_minute: LastMinute | None = Field(description="null: not loaded.")
@@ -405,6 +434,14 @@ class NewVersion(BaseModel):
     url: str | None = Field(None, max_length=2000, description="Of the archive; below a prefix that is allowed.")
 
 
+class WantedWorkers(BaseModel):
+    """How many workers a version shall have in each TorchServe."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    workers: int | None = Field(ge=1, le=64, description="null: as many as the settings say.")
+
+
 class WantedRollout(BaseModel):
     """Who shall answer."""
 
@@ -426,6 +463,44 @@ class WantedRollout(BaseModel):
         if len(set(named)) < len(named):
             raise ValueError("stable, canary and shadow must differ")
         return self
+
+
+class ProtocolServer(BaseModel):
+    """Of the Open Inference Protocol, like all that follows up to `Failed`."""
+
+    name: str = "weedwatch"
+    version: str
+    extensions: list[str] = ["binary_tensor_data", "classification"]
+
+
+class TensorFacts(BaseModel):
+    name: str
+    datatype: str
+    shape: list[int] = Field(description="-1: any number of pictures.")
+
+
+class ProtocolModel(BaseModel):
+    name: str
+    versions: list[str] = Field(description="Those that may be asked for.")
+    platform: str = "onnxruntime_onnx"
+    inputs: list[TensorFacts] = Field(description="A request holds one of them.")
+    outputs: list[TensorFacts]
+    parameters: dict[str, Any] = Field(description="The labels in order, and how pictures become the input.")
+
+
+class InferenceRequest(BaseModel):
+    """Only described here: the body is read by `tensors.read`."""
+
+    id: str | None = None
+    parameters: dict[str, Any] = Field({}, description="binary_data_output, timeout (microseconds).")
+    inputs: list[dict[str, Any]] = Field(
+        description="One of image (BYTES [n] or [n, 1], in JSON as base64) and pixels (FP32 [n, 3, height, width])."
+    )
+    outputs: list[dict[str, Any]] = Field([], description="Some of probabilities, label, request_id; all by default.")
+
+
+class Failed(BaseModel):
+    error: str = Field(description="What happened and what to do.")
 
 
 class Problem(BaseModel):

@@ -26,6 +26,7 @@ from handlers import frame
 
 DESCRIBE_SECONDS = 3.0  # a frozen TorchServe must be known within five seconds
 CHANGE_SECONDS = 30.0  # register unpacks the archive before it answers
+TENSOR_LIGHTER = 16  # eight of 224 × 224 travel together
 OCTETS = "application/octet-stream"  # TorchServe answers 500 to its own default, the urlencoded form type
 
 
@@ -59,6 +60,17 @@ class Item:
     picture: bytes
     asked: dict[str, Any]
     deadline: float
+    shape: tuple[int, ...] | None = None
+    """Of the network's input itself; None for an encoded picture."""
+
+    @property
+    def weight(self) -> int:
+        """How its bytes count in a batch: those of a tensor need not be decoded."""
+        return len(self.picture) if self.shape is None else len(self.picture) // TENSOR_LIGHTER
+
+    def header(self, now: float) -> dict[str, Any]:
+        tensor = {} if self.shape is None else {frame.TENSOR: self.shape}
+        return {**self.asked, **tensor, "seconds_left": self.deadline - now}
 
 
 @dataclass(frozen=True)
@@ -66,6 +78,7 @@ class Worker:
     id: str
     pid: int
     ready: bool
+    memory_bytes: int | None = None
 
 
 class TorchServe:
@@ -106,7 +119,7 @@ class TorchServe:
         """
         url = f"{self._inference}/predictions/{model}/{version}"
         now = monotonic()
-        parts = [frame.Part({**item.asked, "seconds_left": item.deadline - now}, item.picture) for item in items]
+        parts = [frame.Part(item.header(now), item.picture) for item in items]
         if not by_name:
             return await self._ask(url, parts)
         try:
@@ -145,7 +158,13 @@ class TorchServe:
             raise TorchServeUnreachable(f"describe answered {status}: {_message(body)}")
         return {
             str(version["modelVersion"]): [
-                Worker(str(each["id"]), int(each["pid"]), each["status"] == "READY") for each in version["workers"]
+                Worker(
+                    str(each["id"]),
+                    int(each["pid"]),
+                    each["status"] == "READY",
+                    int(each.get("memoryUsage", 0)) or None,
+                )
+                for each in version["workers"]
             ]
             for version in json.loads(body)
         }
@@ -161,7 +180,7 @@ class TorchServe:
             raise Refusal(f"register answered {status}: {_message(body)}")
 
     async def scale(self, model: str, version: str, workers: int) -> None:
-        """Begin to start workers until there are so many."""
+        """Begin to start workers, or to end some, until there are so many. Calls of those that end are not drained."""
         query = {"min_worker": str(workers), "max_worker": str(workers), "synchronous": "false"}
         status, body = await self._manage("PUT", f"/models/{model}/{version}", query)
         if status not in (200, 202, 404):

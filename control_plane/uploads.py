@@ -38,13 +38,17 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as it was sent; `format`, `width` and `height` as its header declares them."""
+    """A picture as it was sent; `format`, `width` and `height` as its header declares them.
+
+    Or, with a `shape`, the network's input itself: float32, little-endian; its format is FP32.
+    """
 
     data: bytes
     sha256: bytes
     format: str
     width: int
     height: int
+    shape: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,25 @@ async def receive(request: Request, *, max_bytes: int, timeout_seconds: float) -
             if form:
                 return await _form(stream, options.get(b"boundary", b""), max_bytes=max_bytes, allowed=allowed)
             return Upload(await _raw(stream, max_bytes, declared_type=bool(media_type)), {})
+    except TimeoutError:
+        raise RequestTimeout from None
+
+
+async def receive_tensors(request: Request, *, max_bytes: int, timeout_seconds: float) -> bytes:
+    """A body of the Open Inference Protocol.
+
+    Raises:
+        FileTooLarge: Before it is read in where the length is declared, else as soon as it is over.
+        RequestTimeout: It did not arrive in time.
+        starlette.requests.ClientDisconnect: The client left.
+    """
+    too_large = FileTooLarge(f"The body is larger than {max_bytes / 2**20:.1f} MiB. Send fewer or smaller pictures.")
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > max_bytes:
+        raise too_large
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            return await _gathered(body_of(request), max_bytes, too_large)
     except TimeoutError:
         raise RequestTimeout from None
 
@@ -134,15 +157,20 @@ def _check(data: bytes, max_pixels: int) -> Picture:
 
 
 async def _raw(stream: AsyncIterator[bytes], max_bytes: int, *, declared_type: bool) -> bytes:
+    body = await _gathered(stream, max_bytes, _too_large(max_bytes))
+    if not body and not declared_type:
+        raise NoImageProvided
+    return body
+
+
+async def _gathered(stream: AsyncIterator[bytes], max_bytes: int, too_large: FileTooLarge) -> bytes:
     chunks: list[bytes] = []  # joined once: a buffer that grows costs a photo milliseconds
     size = 0
     async for chunk in stream:
         chunks.append(chunk)
         size += len(chunk)
         if size > max_bytes:
-            raise _too_large(max_bytes)
-    if not size and not declared_type:
-        raise NoImageProvided
+            raise too_large
     return b"".join(chunks)
 
 

@@ -1,7 +1,7 @@
 """`python -m handlers.archive`: make sure that a model's archive is there and current.
 
 The last line on standard output is `current: PATH` or `built: PATH`; sentences about an unusable source go to
-standard error, with exit status 1.
+standard error, with exit status 1; with 3 where nobody said which source and there is neither one nor an archive.
 """
 
 import argparse
@@ -13,6 +13,8 @@ from pathlib import Path
 
 from handlers.errors import SourceError
 from handlers.source import MODEL_STORE, ModelSource, built_archive, find_source, is_current
+
+NO_SOURCE = 3
 
 
 def ensure_archive(source: ModelSource, output: Path = MODEL_STORE) -> tuple[str, Path]:
@@ -51,6 +53,13 @@ def main(arguments: list[str] | None = None, environment: Mapping[str, str] = os
             if source.checkpoint.exists() or options.model_path
             else built_archive(options.model, options.model_version, options.output)
         )
+        if brought is None and not source.checkpoint.exists() and not options.model_path:
+            print(
+                f"There is neither an archive of the model '{options.model}' in {options.output} nor a source of one "
+                f"({source.checkpoint}). Put model.pth and class_labels.json there, or name them in MODEL_PATH.",
+                file=sys.stderr,
+            )
+            return NO_SOURCE
         how, archive = ("current", brought) if brought else ensure_archive(source, options.output)
     except SourceError as error:
         print(f"The archive was not built. {error}", file=sys.stderr)

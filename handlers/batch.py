@@ -19,6 +19,7 @@ Prediction = dict[str, str | float]
 
 DEFAULT_TOP_K = 10
 MAX_TOP_K = 100
+ANY_TOP_K = 1_000_000
 STATUSES = {
     "invalid_image": (422, "Unprocessable Content"),
     "too_many_pixels": (413, "Content Too Large"),
@@ -35,12 +36,13 @@ _IDS = ("request_id", "correlation_id", "traceparent")
 class Picture:
     """What was asked, and what becomes of it: `pixels`, then `ranked`; or a refusal, a code and a sentence.
 
-    `deadline` is a time of `monotonic()`.
+    `deadline` is a time of `monotonic()`; `tensor` the shape of data that is the network's input and no picture.
     """
 
     data: bytes
     ids: dict[str, str]
     top_k: int = DEFAULT_TOP_K
+    tensor: tuple[int, ...] | None = None
     deadline: float = float("inf")
     pixels: preprocessing.Floats | None = None
     ranked: list[Prediction] = field(default_factory=list)
@@ -93,8 +95,13 @@ def write_row(ctx: Any, index: int, pictures: list[Picture], *, framed: bool) ->
 
 def _picture(data: bytes, asked: Mapping[str, Any]) -> Picture:
     ids = {name: str(asked[name]) for name in _IDS if asked.get(name)}
+    top_k = asked.get("top_k", "")
     return Picture(
-        data, ids, _top_k(str(asked.get("top_k", ""))), monotonic() + float(asked.get("seconds_left", "inf"))
+        data,
+        ids,
+        top_k=_top_k(str(top_k), ANY_TOP_K if isinstance(top_k, int) else MAX_TOP_K),
+        tensor=tuple(asked[frame.TENSOR]) if frame.TENSOR in asked else None,
+        deadline=monotonic() + float(asked.get("seconds_left", "inf")),
     )
 
 
@@ -111,10 +118,10 @@ def _handed_over(asked: Mapping[str, Any]) -> Picture:
         return picture
 
 
-def _top_k(text: str) -> int:
-    """How many predictions are asked for; anything but 1 to 100 counts as not asked."""
-    wanted = int(text) if text.isdecimal() and len(text) <= 3 else 0
-    return wanted if 1 <= wanted <= MAX_TOP_K else DEFAULT_TOP_K
+def _top_k(text: str, most: int) -> int:
+    """How many predictions are asked for; anything but 1 to `most` counts as not asked."""
+    wanted = int(text) if text.isdecimal() and len(text) <= 7 else 0
+    return wanted if 1 <= wanted <= most else DEFAULT_TOP_K
 
 
 def _body(row: Mapping[str, Any]) -> bytes:

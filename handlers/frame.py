@@ -12,10 +12,15 @@ from typing import Any
 
 HEADER = "X-Frame"
 """The HTTP header that tells a frame from a picture."""
-VERSION = 2
-"""Of what a handler understands: 2 takes a picture by the name of a file. An archive carries its handler's."""
+VERSION = 3
+"""Of what a handler understands. 2 takes a picture by the name of a file, 3 tensors and any `top_k`.
+
+An archive carries its handler's.
+"""
 FILE = "file"
 """In a picture's header: the name of a file in the exchange folder that holds it; its body is empty then."""
+TENSOR = "tensor"
+"""In a picture's header: its shape, when it is the network's input: float32, little-endian, row-major."""
 MAX_PARTS = 256
 _U32 = struct.Struct("!I")
 _LENGTHS = struct.Struct("!II")
@@ -23,8 +28,9 @@ _LENGTHS = struct.Struct("!II")
 
 @dataclass(frozen=True)
 class Part:
-    """One picture or one answer; a picture's header: request_id, correlation_id, traceparent, top_k, seconds_left.
+    """One picture or one answer.
 
+    A picture's header: request_id, correlation_id, traceparent, top_k, seconds_left, FILE or TENSOR where they apply.
     `seconds_left` counts from when the frame is sent. An answer's header: status.
     """
 

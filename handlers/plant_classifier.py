@@ -83,7 +83,11 @@ class PlantClassifier:
             picture.refusal = ("deadline_exceeded", "The deadline passed before the picture's turn came.")
         else:
             try:
-                picture.pixels = preprocessing.preprocess(picture.data, self.spec, self.max_pixels)
+                picture.pixels = (
+                    preprocessing.preprocess(picture.data, self.spec, self.max_pixels)
+                    if picture.tensor is None
+                    else preprocessing.from_tensor(picture.data, picture.tensor, self.spec)
+                )
             except preprocessing.UnusableImage as error:
                 picture.refusal = (error.code, str(error))
         picture.seconds["preprocess"] = perf_counter() - started

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
-from math import ceil
+from math import ceil, prod
 from typing import Any, Self
 
 import numpy as np
@@ -124,6 +124,21 @@ def preprocess(data: bytes, spec: InputSpec, max_pixels: int = MAX_PIXELS) -> Fl
         UnusableImage: The bytes are no picture that can be used; `code` says why.
     """
     return to_input(decode(data, spec, max_pixels), spec)
+
+
+def from_tensor(data: bytes, shape: tuple[int, ...], spec: InputSpec) -> Floats:
+    """Take what was preprocessed elsewhere: float32, little-endian, row-major.
+
+    Raises:
+        UnusableImage: It is not this network's input.
+    """
+    wanted = (3, spec.height, spec.width)
+    if shape != wanted or len(data) != 4 * prod(wanted):
+        raise UnusableImage("invalid_image", f"The tensor is no FP32 {list(wanted)}. Send it in this shape.")
+    pixels = np.frombuffer(data, "<f4").astype(np.float32, copy=False).reshape(wanted)
+    if not np.isfinite(pixels).all():
+        raise UnusableImage("invalid_image", "The tensor holds NaN or infinity. Send finite numbers.")
+    return pixels
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ class Facts:
     answer: str = ""
     milliseconds: int = 0
     request_id: str = ""
+    reason: str = ""
+    """Why it has no model; empty when it serves one."""
 
 
 def describe(prediction: Mapping[str, Any], common_names: Mapping[str, str]) -> str:
@@ -41,7 +43,7 @@ def describe(prediction: Mapping[str, Any], common_names: Mapping[str, str]) -> 
 def render(facts: Facts, folder: Path) -> str:
     """Write the block; paths are relative to `folder` where they lie in it, so that lines work when pasted there."""
     url = f"http://localhost:{facts.port}"
-    lines = ["", f"Ready in {facts.seconds:.0f} s.{first_answer(facts)}", ""]
+    lines = ["", f"{_outcome(facts)}{first_answer(facts)}", ""]
     picture = near(facts.picture, folder) if facts.picture else "your-picture.jpg"
     lines += [
         f"  Open      {url}",
@@ -53,6 +55,12 @@ def render(facts: Facts, folder: Path) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _outcome(facts: Facts) -> str:
+    if facts.reason:
+        return f"Started in {facts.seconds:.0f} s, and cannot answer yet. {facts.reason}"
+    return f"Ready in {facts.seconds:.0f} s."
 
 
 def first_answer(facts: Facts) -> str:

@@ -62,6 +62,24 @@ async def wait_until_serving(settings: Settings, watch: Callable[[str], None]) -
     raise CannotRun(f"The control plane was not ready in time: {reason}\n  Logs: {settings.logs}")
 
 
+async def wait_until_live(settings: Settings, watch: Callable[[str], None]) -> str | None:
+    """Wait until the control plane answers; gives why it has no model, None when it found one after all.
+
+    Raises:
+        CannotRun: It does not answer in time.
+    """
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        answer = await request("/health/ready", host=settings.own_host, port=settings.port)
+        info = await request("/info", host=settings.own_host, port=settings.port)
+        if answer is not None and info is not None and info.status == 200:
+            reasons = answer.json().get("reasons") or [""]
+            return None if info.json().get("models") else " ".join(map(str, reasons))
+        watch("it does not answer yet")
+        await asyncio.sleep(0.1)
+    raise CannotRun(f"The control plane did not answer in time.\n  Logs: {settings.logs}")
+
+
 async def describe_serving(settings: Settings, ready: Answer) -> Serving:
     info = await request("/info", host=settings.own_host, port=settings.port)
     models = info.json().get("models") if info is not None else None

@@ -15,7 +15,7 @@ from standalone.java import find_java
 from standalone.leftovers import exchange_folder
 from standalone.ports import free_ports
 from standalone.progress import Progress
-from standalone.readiness import first_prediction, wait_until_serving
+from standalone.readiness import first_prediction, wait_until_live, wait_until_serving
 from standalone.torchserve import TorchServe, TorchServePorts
 
 POSTGRES_SECONDS = 300.0
@@ -23,6 +23,10 @@ POSTGRES_SECONDS = 300.0
 TORCHSERVE_SECONDS = 120.0
 ARCHIVE_SECONDS = 1800.0
 OWN_SERVER_SECONDS = 10.0
+
+
+NO_SOURCE = 3
+"""What the archive's program ends with when there is nothing to build one from."""
 
 
 async def start(family: Family, progress: Progress) -> Facts:
@@ -45,7 +49,7 @@ async def start(family: Family, progress: Progress) -> Facts:
             together.create_task(start_control_plane(family, progress, archive, database, ports, exchange))
     except BaseExceptionGroup as group:
         raise first_of(group) from None
-    facts = await prove(family, progress)
+    facts = await prove(family, progress, has_archive=archive.result())
     family.spawn(quarantine.program(settings, Path(run.private)))  # last: nobody waits for it at the start
     return facts
 
@@ -66,7 +70,8 @@ async def start_torchserve(
     progress.finish(3, "ready")
 
 
-async def build_archive(family: Family, progress: Progress) -> None:
+async def build_archive(family: Family, progress: Progress) -> bool:
+    """False when there is none and nothing to build one from: then it starts without a model."""
     progress.begin(2, "model archive")
     child = family.spawn(control_plane.archive_program(family.settings))
     deadline = time.monotonic() + ARCHIVE_SECONDS
@@ -76,10 +81,14 @@ async def build_archive(family: Family, progress: Progress) -> None:
         progress.note(2, child.last_line())
         await asyncio.sleep(0.1)
     family.forget(child)
+    if child.exit_code == NO_SOURCE:
+        progress.finish(2, "none", child.last_line())
+        return False
     if child.exit_code != 0:
         raise CannotRun(f"{child.last_line()}\n  Log: {child.log}")
     outcome, _, path = child.last_line().partition(": ")
     progress.finish(2, outcome, Path(path).name)
+    return True
 
 
 async def start_postgres(family: Family, progress: Progress, port: int) -> str:
@@ -126,7 +135,7 @@ def without_secrets(said: str, url: str) -> str:
 async def start_control_plane(
     family: Family,
     progress: Progress,
-    archive: Awaitable[None],
+    archive: Awaitable[bool],
     database: Awaitable[str],
     ports: TorchServePorts,
     exchange: Mapping[str, str],
@@ -138,21 +147,24 @@ async def start_control_plane(
     family.spawn(replace(program, environment={**program.environment, **exchange}))
 
 
-async def prove(family: Family, progress: Progress) -> Facts:
+async def prove(family: Family, progress: Progress, *, has_archive: bool) -> Facts:
     """Wait until the control plane says that it is able to serve, then ask it about a real picture."""
     settings = family.settings
+    without = Facts(settings.port, str(settings.state_dir), str(settings.logs), 0.0)
 
     def watch(reason: str) -> None:
         progress.note(4, reason)
         family.refuse_dead()
 
+    if not has_archive and (reason := await wait_until_live(settings, watch)):
+        progress.finish(4, "started", "without a model")
+        return replace(without, seconds=time.monotonic() - progress.started, reason=reason)
     serving = await wait_until_serving(settings, watch)
     progress.finish(4, "ready", serving.workers_text, title=serving.title)
     progress.begin(5, "self-test")
     prediction = await first_prediction(settings, serving)
     progress.finish(5, "passed", f"{serving.passed} of {serving.total} reference pictures answer as pinned")
-    seconds = time.monotonic() - progress.started
-    return Facts(settings.port, str(settings.state_dir), str(settings.logs), seconds, **prediction)
+    return replace(without, seconds=time.monotonic() - progress.started, **prediction)
 
 
 async def wait_ready(

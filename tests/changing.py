@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx2
 
-from tests.proofs.stack import Stack, clean_environment, running
-from tests.versions import as_version
+from tests.proofs.stack import READY_SECONDS, Stack, clean_environment
+from tests.versions import Change, as_version
 
 SECONDS = 180.0
 BUILD_SECONDS = 600
@@ -31,12 +31,65 @@ class Changing:
     http: httpx2.Client
 
     @property
+    def token(self) -> str:
+        return (self.stack.state / "admin-token").read_text().strip()
+
+    @property
     def admin(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {(self.stack.state / 'admin-token').read_text().strip()}"}
+        return {"Authorization": f"Bearer {self.token}"}
 
     @property
     def archive(self) -> Path:
         return self.store / "plants-1.mar"
+
+    @property
+    def aside(self) -> Path:
+        """Where the archive lies that is not in the store (yet)."""
+        return self.stack.folder / "plants-1.mar"
+
+    def wait_until_started(self) -> None:
+        """With a model or without one: what `make run` says last."""
+        deadline = time.monotonic() + READY_SECONDS
+        while "  Stop  " not in self.stack.output():
+            ended = self.stack.front is None or self.stack.front.poll() is not None
+            if ended or time.monotonic() > deadline:
+                raise RuntimeError(f"It has not started: {self.stack.output()[-2000:]}")
+            time.sleep(0.1)
+
+    def reasons(self) -> str:
+        """Why it is not ready; empty when it is, or nobody answers."""
+        try:
+            return " ".join(self.http.get("/health/ready").json()["reasons"])
+        except httpx2.TransportError:
+            return ""
+
+    def health_of(self, version: str) -> dict[str, Any]:
+        """What /health/detailed says of a version; empty when nothing."""
+        versions = self.http.get("/health/detailed").json()["versions"]
+        return next((each for each in versions if each["version"] == version), {})
+
+    def workers(self, version: str) -> list[int]:
+        """Their process ids."""
+        (found,) = (each for each in self.facts()["versions"] if each["version"] == version)
+        return [worker["pid"] for worker in found["workers"]]
+
+    def break_unpacked(self, version: str) -> bool:
+        """TorchServe's copy of the archive loses its network: workers that run go on, none can be started again.
+
+        False when there is none to be lost.
+        """
+        broken = False
+        for manifest in (Path(self.run_description()["private"]) / "models").glob("*/MAR-INF/MANIFEST.json"):
+            if json.loads(manifest.read_text())["model"]["modelVersion"] == version:
+                network = manifest.parent.parent / "model.onnx"
+                broken = broken or network.exists()
+                network.unlink(missing_ok=True)
+        return broken
+
+    def ping(self) -> str:
+        """What TorchServe says of itself."""
+        port = self.run_description()["ports"]["inference"]
+        return str(httpx2.get(f"http://127.0.0.1:{port}/ping", timeout=10).json()["status"])
 
     def facts(self) -> dict[str, Any]:
         answer = self.http.get(MODEL)
@@ -49,13 +102,14 @@ class Changing:
     def stable(self) -> str:
         return str(self.facts()["rollout"]["stable"])
 
-    def put(self, version: str, **changes: Any) -> None:
-        """Put it into the store, with some of its files changed (`model__onnx` is model.onnx)."""
-        as_version(self.archive, self.store, version, {name.replace("__", "."): to for name, to in changes.items()})
+    def put(self, version: str, files: Mapping[str, Change] | None = None, **changes: Change) -> None:
+        """Put it into the store, with some of its files changed: by name, or as `model__onnx` for model.onnx."""
+        named = {name.replace("__", "."): change for name, change in changes.items()}
+        as_version(self.archive, self.store, version, {**named, **(files or {})})
 
-    def add(self, version: str, **changes: Any) -> None:
+    def add(self, version: str, files: Mapping[str, Change] | None = None, **changes: Change) -> None:
         """Put it there and make it known."""
-        self.put(version, **changes)
+        self.put(version, files, **changes)
         added = self.http.post(f"{MODEL}/versions", json={"version": version}, headers=self.admin)
         assert (added.status_code, added.json().get("state")) == (201, "ready"), added.text
 
@@ -105,23 +159,53 @@ class Changing:
         return len(list(folder.iterdir())) if folder.is_dir() else 0
 
 
-@contextmanager
-def changing(root: Path, **environment: str) -> Iterator[Changing]:
-    """Started and ready, with version 1."""
-    folder = Path(tempfile.mkdtemp(prefix="ww-"))
-    folder.chmod(0o755)
-    store = folder / "store"
+def fill_store(root: Path, store: Path) -> None:
+    """Make it, with version 1."""
     store.mkdir()
     for built in (root / "model_store").glob("plants-1.mar"):
         shutil.copy(built, store)  # built again only when it is not current
     command = [sys.executable, "-m", "handlers.archive", "--model", "plants", "--output", str(store)]
     subprocess.run(command, cwd=root, env=clean_environment(), timeout=BUILD_SECONDS, check=True, capture_output=True)
-    settings = {"WEEDWATCH_MODEL_STORE": str(store), **environment}
+
+
+@contextmanager
+def changing(root: Path, **environment: str) -> Iterator[Changing]:
+    """Started and ready, with version 1."""
+    with _built(root) as archive, _running(root, archive.parent, environment) as place:
+        yield place
+
+
+@contextmanager
+def without_model(root: Path, **environment: str) -> Iterator[Changing]:
+    """Started without an archive and without the source of one; `aside` has the archive."""
+    with _built(root) as archive:
+        (archive.parent / "sources").mkdir()
+        archive.rename(archive.parent.parent / archive.name)
+        with _running(root, archive.parent, environment) as place:
+            yield place
+
+
+@contextmanager
+def _running(root: Path, store: Path, environment: dict[str, str]) -> Iterator[Changing]:
+    stack = Stack(root, store.parent, environment={"WEEDWATCH_MODEL_STORE": str(store), **environment})
     try:
-        with (
-            running(Stack(root, folder, environment=settings)) as stack,
-            httpx2.Client(base_url=f"http://127.0.0.1:{stack.port}", timeout=60) as http,
-        ):
-            yield Changing(stack, store, http)
+        stack.start()
+        with httpx2.Client(base_url=f"http://127.0.0.1:{stack.port}", timeout=60) as http:
+            place = Changing(stack, store, http)
+            place.wait_until_started()
+            yield place
+    finally:
+        stack.stop()
+
+
+@contextmanager
+def _built(root: Path) -> Iterator[Path]:
+    """The archive of version 1 in a model store of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="ww-"))
+    folder.chmod(0o755)
+    store = folder / "store"
+    fill_store(root, store)
+    try:
+        yield store / "plants-1.mar"
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -14,9 +14,14 @@ import { Identify } from './rooms/identify.js';
 const ROOMS = [
   ['identify', 'camera', async () => Identify],
   ['sightings', 'book-open', async () => (await import('./rooms/sightings.js')).Sightings],
+  ['models', 'layers', async () => (await import('./rooms/models.js')).Models],
   ['status', 'activity', async () => (await import('./rooms/status.js')).Status],
 ];
-const loadSighting = async () => (await import('./rooms/sighting.js')).Sighting;
+// The rooms of one thing, behind its id.
+const ONE = {
+  sightings: async () => (await import('./rooms/sighting.js')).Sighting,
+  models: async () => (await import('./rooms/model.js')).Model,
+};
 
 // #/room/id?query
 function place() {
@@ -27,7 +32,7 @@ function place() {
 
 function View({ here }) {
   const [loaded, setLoaded] = useState({ Room: here.room === 'identify' ? Identify : null });
-  const load = here.room === 'sightings' && here.id ? loadSighting : ROOMS.find(([name]) => name === here.room)?.[2];
+  const load = (here.id && ONE[here.room]) || ROOMS.find(([name]) => name === here.room)?.[2];
   useEffect(() => {
     load?.().then((Room) => setLoaded({ Room }), () => setLoaded({ failed: true }));
   }, []);

@@ -25,7 +25,8 @@ export function Problem({ problem, children, alert = true }) {
   <//>`;
 }
 
-export function Copy({ text, label }) {
+// `children`: the text as it is shown, where it differs in marks only.
+export function Copy({ text, label, children }) {
   const field = useRef();
   const copy = async () => {
     try {
@@ -36,7 +37,7 @@ export function Copy({ text, label }) {
       getSelection().selectAllChildren(field.current);
     }
   };
-  return html`<span class="copy"><code ref=${field}>${text}</code>
+  return html`<span class="copy"><code ref=${field}>${children ?? text}</code>
     <button type="button" class="quiet" onClick=${copy} aria-label=${`${strings.copy}: ${label}`}><${Icon} name="copy" />${strings.copy}</button></span>`;
 }
 

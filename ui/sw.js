@@ -3,6 +3,9 @@ const CACHE = 'weedwatch-shell-1';
 const PATIENCE_MS = 3000;
 const SHELL = [
   '/',
+  '/ui/act.js',
+  '/ui/acts.js',
+  '/ui/addition.js',
   '/ui/amend.js',
   '/ui/announce.js',
   '/ui/answer.js',
@@ -10,6 +13,7 @@ const SHELL = [
   '/ui/app.css',
   '/ui/app.js',
   '/ui/chart.js',
+  '/ui/evidence.js',
   '/ui/html.js',
   '/ui/icon.svg',
   '/ui/names.js',
@@ -17,6 +21,8 @@ const SHELL = [
   '/ui/parts.js',
   '/ui/picture.js',
   '/ui/rooms/identify.js',
+  '/ui/rooms/model.js',
+  '/ui/rooms/models.js',
   '/ui/rooms/sighting.js',
   '/ui/rooms/sightings.js',
   '/ui/rooms/status.js',

@@ -1,35 +1,60 @@
-"""The typed client: the public HTTP API and nothing else."""
+"""The typed client: the public HTTP API and nothing else. `AsyncClient` has the same methods."""
 
-import os
-import uuid
-from collections.abc import Iterator
-from pathlib import Path
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import wraps
+from time import monotonic, sleep
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 import httpx2
 
+from weedwatch import calls, exchange
+from weedwatch.calls import Call, Filters, Options, Picture
 from weedwatch.errors import Refused, Unreachable
-from weedwatch.types import Model, Operation, Prediction
+from weedwatch.exchange import EVENT_SECONDS, LOOK_SECONDS, WATCH_SECONDS, Limits, Outcome, not_checked, unfinished
+from weedwatch.progress import Listener, Pace
+from weedwatch.settings import Settings, load
+from weedwatch.types import Operation, Prediction, Version
 
-DEFAULT_URL = "http://localhost:8000"
-URL_VARIABLE = "WEEDWATCH_URL"
-TOKEN_VARIABLE = "WEEDWATCH_TOKEN_FILE"  # noqa: S105 - the name of a file, no secret
-DEFAULT_TOKEN_FILE = Path(".weedwatch/admin-token")
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _sent(make: Callable[P, Call[T]]) -> "Callable[Concatenate[Client, P], T]":
+    @wraps(make)
+    def method(self: "Client", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.send(make(*args, **kwargs))
+
+    return method
 
 
 class Client:
     """One service: `with Client() as weeds: answer = weeds.predict("leaf.jpg")`.
 
-    `url` comes from WEEDWATCH_URL when it is not given, `token` (for changes of models) from the file that
-    WEEDWATCH_TOKEN_FILE names, or from the one that `make run` leaves.
+    Args:
+        url: Its address. When it is not given: WEEDWATCH_URL, ./weedwatch.toml, the user's file, localhost.
+        token: For changes of models; when it is not given, it is read from the file that the settings name.
+        timeout_seconds: Of one request, while nothing moves.
+        limits: How often and how long a request is sent again when the service says "come back later".
+        settings: Read already.
     """
 
-    def __init__(self, url: str | None = None, *, token: str | None = None, timeout_seconds: float = 60.0) -> None:
-        self.url = (url or os.environ.get(URL_VARIABLE) or DEFAULT_URL).rstrip("/")
-        self._from = "as asked for" if url else URL_VARIABLE if os.environ.get(URL_VARIABLE) else "the default"
-        self._token = token
-        self._http = httpx2.Client(base_url=self.url, timeout=timeout_seconds)
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        token: str | None = None,
+        timeout_seconds: float | None = None,
+        limits: Limits | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        self.settings = settings or load(url=url)
+        self.url = self.settings.url.value.rstrip("/")
+        self._token, self._limits = token, limits or Limits()
+        self._http = httpx2.Client(base_url=self.url, timeout=timeout_seconds or self.settings.seconds)
 
     def __enter__(self) -> Self:
         return self
@@ -42,108 +67,144 @@ class Client:
     def close(self) -> None:
         self._http.close()
 
-    def predict(self, picture: str | Path | bytes, *, key: str | None = None, **options: Any) -> Prediction:
-        """What is on a photo; it is recorded when this returns.
+    predict = _sent(calls.predict)
+    ready = _sent(calls.ready)
+    health = _sent(calls.health)
+    info = _sent(calls.info)
+    models = _sent(calls.models)
+    model = _sent(calls.model)
+    add_version = _sent(calls.add_version)
+    remove_version = _sent(calls.remove_version)
+    set_workers = _sent(calls.set_workers)
+    evaluate = _sent(calls.evaluate)
+    evidence = _sent(calls.evidence)
+    roll_out = _sent(calls.roll_out)
+    promote = _sent(calls.promote)
+    roll_back = _sent(calls.roll_back)
+    operation = _sent(calls.operation)
+    cancel = _sent(calls.cancel)
+    history = _sent(calls.history)
+    sighting = _sent(calls.sighting)
+    api = _sent(calls.api)
 
-        Args:
-            picture: A file or its bytes.
-            key: The Idempotency-Key; one is made when there is none, so that a second try makes no second record.
-            options: `top_k`, `model`, `version`, `consent`, `latitude`, `longitude`, `subject`.
+    def predict_many(
+        self,
+        pictures: Iterable[Picture],
+        *,
+        at_once: int = 4,
+        progress: Listener | None = None,
+        **options: Unpack[Options],
+    ) -> Iterator[Outcome]:
+        """One outcome for each, in their order; a photo that is refused does not stop the others.
+
+        Raises:
+            Unreachable: The service does not answer.
         """
-        data = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
-        headers = {"Content-Type": "application/octet-stream", "Idempotency-Key": key or str(uuid.uuid4())}
-        asked = {name: value for name, value in options.items() if value is not None}
-        return Prediction.model_validate(self._call("POST", "/predict", content=data, headers=headers, params=asked))
-
-    def ready(self) -> tuple[bool, list[str]]:
-        """Whether the service is able to serve, and why not."""
-        answer = self._send("GET", "/health/ready")
+        many = deque(pictures)
+        pace, done = Pace("predicting", len(many), "photos"), 0
+        asked: deque[Future[Outcome]] = deque()
+        threads = ThreadPoolExecutor(at_once)
         try:
-            body = answer.json()
-            return bool(body["ready"]), [str(reason) for reason in body["reasons"]]
-        except (ValueError, KeyError, TypeError):
-            raise _refusal(answer) from None
+            while many or asked:
+                while many and len(asked) < at_once:
+                    asked.append(threads.submit(self._outcome, many.popleft(), options))
+                yield asked.popleft().result()
+                done += 1
+                if progress:
+                    progress(pace.at(done))
+        finally:  # an interrupt waits for nothing
+            threads.shutdown(wait=False, cancel_futures=True)
 
-    def models(self) -> list[Model]:
-        return [Model.model_validate(each) for each in self._call("GET", "/models")["items"]]
+    def sightings(self, **filters: Unpack[Filters]) -> Iterator[Prediction]:
+        """Every record, newest first, page by page."""
+        cursor: str | None = None
+        while True:
+            page = self.history(limit=200, cursor=cursor, **filters)
+            yield from page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
 
-    def model(self, name: str) -> Model:
-        return Model.model_validate(self._call("GET", f"/models/{name}"))
+    def export(self, **filters: Unpack[Filters]) -> Iterator[bytes]:
+        """All records as one table (CSV), in pieces as they come."""
+        with self._stream("/history", params=calls.export(filters)) as table:
+            yield from table.iter_bytes()
 
-    def add_version(self, model: str, version: str) -> None:
-        """Make a version known whose archive lies in the service's model store."""
-        self._call("POST", f"/models/{model}/versions", json={"version": version}, headers=self._admin())
+    def watch(self, operation: Operation, *, timeout_seconds: float = WATCH_SECONDS) -> Iterator[Operation]:
+        """The change each time that it is further, until it has ended.
 
-    def remove_version(self, model: str, version: str) -> None:
-        self._call("DELETE", f"/models/{model}/versions/{version}", headers=self._admin())
+        Raises:
+            Unfinished: It has not ended in time; it goes on.
+        """
+        until, heard, told = monotonic() + timeout_seconds, monotonic(), None
+        while True:
+            try:
+                with self._stream(calls.events(operation), timeout=EVENT_SECONDS) as events:
+                    for line in events.iter_lines():
+                        heard = monotonic()
+                        if (step := exchange.event(line)) and step != told:
+                            yield step
+                            told = step
+                        if told and told.state != "running":
+                            return
+                        if heard > until:
+                            raise unfinished(operation, timeout_seconds)
+            except (Refused, Unreachable) as error:  # a restart of the service does not end a change
+                if not exchange.may_pass(error) or monotonic() - heard > self._limits.seconds:
+                    raise
+            if monotonic() > until:
+                raise unfinished(operation, timeout_seconds)
+            sleep(LOOK_SECONDS)
 
-    def roll_out(
-        self, model: str, stable: str, *, canary: str | None = None, percent: float = 0.0, revision: int
-    ) -> Operation:
-        """Say who shall answer; `revision` is that of the rollout that was read."""
-        wanted = {"stable": stable, "canary": canary, "canary_percent": percent}
-        headers = {**self._admin(), "If-Match": f'"{revision}"'}
-        return Operation.model_validate(self._call("PUT", f"/models/{model}/rollout", json=wanted, headers=headers))
+    def watch_version(self, model: str, version: str, *, timeout_seconds: float = WATCH_SECONDS) -> Iterator[Version]:
+        """An uploaded version each time that its state is another one, until it is checked.
 
-    def roll_back(self, model: str, *, revision: int) -> Operation:
-        headers = {**self._admin(), "If-Match": f'"{revision}"'}
-        return Operation.model_validate(self._call("POST", f"/models/{model}/rollback", headers=headers))
+        Raises:
+            Unfinished: It has not been checked in time.
+        """
+        until, told = monotonic() + timeout_seconds, None
+        while True:
+            found = calls.version_of(self.model(model), version)
+            if found.state != told:
+                yield found
+                told = found.state
+            if found.is_checked:
+                return
+            if monotonic() > until:
+                raise not_checked(found, timeout_seconds)
+            sleep(LOOK_SECONDS)
 
-    def cancel(self, operation: Operation) -> Operation:
-        path = f"/models/{operation.model}/operations/{operation.id}"
-        return Operation.model_validate(self._call("DELETE", path, headers=self._admin()))
+    def send(self, call: Call[T]) -> T:
+        """Send a request, again where the service says that it may succeed later."""
+        tries = exchange.Tries(call, self._limits)
+        while True:
+            try:
+                return self._send_once(call)
+            except (Refused, Unreachable) as error:
+                pause = tries.pause(error)
+            sleep(pause)
 
-    def watch(self, operation: Operation) -> Iterator[Operation]:
-        """The change each time that it is further, until it has ended."""
-        path = f"/models/{operation.model}/operations/{operation.id}/events"
+    def _send_once(self, call: Call[T]) -> T:
+        with exchange.arguments(call, self.settings, self._token) as given:
+            try:
+                answer = self._http.request(call.method, call.path, **given)
+            except httpx2.TransportError as error:
+                raise exchange.unreachable(self.settings.url, error) from error
+        return exchange.answered(call, answer, self.settings.url)
+
+    def _outcome(self, picture: Picture, options: Options) -> Outcome:
         try:
-            with self._http.stream("GET", path) as events:
-                if events.status_code >= 400:
-                    events.read()
-                    raise _refusal(events)
-                for line in events.iter_lines():
-                    if line.startswith("data:"):
-                        yield Operation.model_validate_json(line.removeprefix("data:"))
+            return Outcome(picture, answer=self.predict(picture, **options))
+        except (Refused, OSError) as error:
+            return Outcome(picture, error=error)
+
+    @contextmanager
+    def _stream(self, path: str, **what: Any) -> Iterator[httpx2.Response]:
+        try:
+            with self._http.stream("GET", path, **what) as answer:
+                if answer.status_code >= 400:
+                    answer.read()
+                    raise exchange.refusal(answer)
+                yield answer
         except httpx2.TransportError as error:
-            raise self._unreachable(error) from error
-
-    def _admin(self) -> dict[str, str]:
-        token = self._token
-        if token is None:
-            file = Path(os.environ.get(TOKEN_VARIABLE) or DEFAULT_TOKEN_FILE)
-            token = file.read_text().strip() if file.is_file() else ""
-        return {"Authorization": f"Bearer {token}"} if token else {}
-
-    def _call(self, method: str, path: str, **what: Any) -> Any:
-        answer = self._send(method, path, **what)
-        if answer.status_code >= 400:
-            raise _refusal(answer)
-        try:
-            return answer.json() if answer.content else None
-        except ValueError:
-            raise Unreachable(f"What answers at {self.url} ({self._from}) is not Weedwatch.") from None
-
-    def _send(self, method: str, path: str, **what: Any) -> httpx2.Response:
-        try:
-            return self._http.request(method, path, **what)
-        except httpx2.TransportError as error:
-            raise self._unreachable(error) from error
-
-    def _unreachable(self, error: Exception) -> Unreachable:
-        return Unreachable(
-            f"Weedwatch does not answer at {self.url} ({self._from}): {error or type(error).__name__}. "
-            f"Is it running? Start it with `make run`, or name another address in {URL_VARIABLE}."
-        )
-
-
-def _refusal(answer: httpx2.Response) -> Refused:
-    try:
-        problem = answer.json()
-    except ValueError:
-        problem = {}
-    wait = answer.headers.get("retry-after", "")
-    return Refused(
-        answer.status_code,
-        problem if isinstance(problem, dict) else {},
-        float(wait) if wait.replace(".", "", 1).isdigit() else None,
-    )
+            raise exchange.unreachable(self.settings.url, error) from error

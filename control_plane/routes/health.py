@@ -10,6 +10,8 @@ from prometheus_client.exposition import choose_encoder
 
 from control_plane import schemas
 from control_plane.dependencies import Service
+from control_plane.failures import Key
+from control_plane.lifecycle import Fleet
 from control_plane.version import VERSION
 
 router = APIRouter(tags=["health"])
@@ -42,7 +44,7 @@ async def detailed(service: Service) -> schemas.DetailedHealth:
     """Always 200: it describes; `/health/ready` decides."""
     fleet = service.fleet
     workers = [
-        schemas.WorkerFacts(**vars(worker), model=each.archive.model, version=each.archive.version)
+        schemas.WorkerFacts.of(each.key, worker)
         for each in fleet.all()
         for place in each.places
         for worker in place.workers
@@ -60,6 +62,7 @@ async def detailed(service: Service) -> schemas.DetailedHealth:
         torchserve=schemas.Dependency(
             up=bool(workers), detail=next((each.reason for each in fleet.answering() if each.reason), None)
         ),
+        versions=_versions(fleet),
         workers=workers,
         queue_depth=sum(each.lane.waiting for each in fleet.all()),
         machine=_machine(service),
@@ -77,9 +80,28 @@ def _answer(body: schemas.Health | schemas.Ready, good: bool) -> JSONResponse:
 
 
 def _summary(service: Service) -> dict[str, Any]:
-    loaded = service.dispatcher.capacity > 0
+    loaded = service.dispatcher is not None and service.dispatcher.capacity > 0
     status = "ok" if service.readiness.is_ready else "unavailable"
     return {"status": status, "version": VERSION, "model_loaded": loaded}
+
+
+def _versions(fleet: Fleet) -> list[schemas.VersionHealth]:
+    """All that answer or are on their way, those whose archive is missing too."""
+
+    def health(key: Key, ready: int, wanted: int, reason: str | None) -> schemas.VersionHealth:
+        rollout = fleet.rollouts.get(key[0])
+        role = rollout.part_of(key[1]) if rollout else None
+        return schemas.VersionHealth(
+            model=key[0], version=key[1], role=role, ready_workers=ready, wanted_workers=wanted, reason=reason
+        )
+
+    served = [
+        health(each.key, each.ready, fleet.workers_of(*each.key) * fleet.torchserves, each.trouble)
+        for each in fleet.all()
+    ]
+    return served + [
+        health(key, 0, fleet.workers_of(*key) * fleet.torchserves, why) for key, why in fleet.missing.items()
+    ]
 
 
 def _reference(service: Service) -> schemas.ReferenceProof:

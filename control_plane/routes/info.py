@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 
 from control_plane import schemas
 from control_plane.dependencies import Service
+from control_plane.errors import ModelNotLoaded
 from control_plane.lifecycle import Fleet, Served
 from control_plane.version import VERSION
 from handlers.preprocessing import FORMATS
@@ -50,7 +51,7 @@ def _served(fleet: Fleet, each: Served) -> schemas.ServedModel:
         common_names=archive.card.common_names,
         negative_labels=sorted(archive.card.negative_labels),
         ready_workers=each.ready,
-        wanted_workers=fleet.workers * len(each.places),
+        wanted_workers=fleet.workers_of(*each.key) * fleet.torchserves,
         metrics=archive.card.metrics,
         limits=archive.card.limits,
     )
@@ -59,4 +60,6 @@ def _served(fleet: Fleet, each: Served) -> schemas.ServedModel:
 @router.get("/info/example", summary="A picture that the model knows, to try it with", response_class=Response)
 async def example(service: Service) -> Response:
     """The first reference picture of the served model."""
+    if service.fleet.stable is None:
+        raise ModelNotLoaded("There is no model yet, so there is no picture that it knows.")
     return Response(service.fleet.stable.archive.references[0].picture, media_type="image/jpeg")

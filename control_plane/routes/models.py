@@ -137,6 +137,18 @@ async def remove_version(service: Service, actor: Admin, name: Name, version: Na
     await registry.remove_version(service.database, name, version, actor=actor)
 
 
+@router.put("/models/{name}/versions/{version}/workers", summary="How many workers a version shall have")
+async def put_workers(
+    service: Service, actor: Admin, name: Name, version: Name, wanted: schemas.WantedWorkers
+) -> schemas.VersionFacts:
+    """In each TorchServe. Fewer: calls under way are answered first. It holds until it is changed."""
+    present = service.fleet.find(name, version)
+    if wanted.workers and present:
+        service.fleet.refuse_without_room(wanted.workers * len(present.places) - present.ready)
+    changed = await registry.set_workers(service.database, name, version, wanted.workers, actor=actor)
+    return _version(service, service.fleet.rollouts.get(name), changed)
+
+
 @router.put("/models/{name}/rollout", summary="Say who shall answer", status_code=202)
 async def put_rollout(
     service: Service,
@@ -332,10 +344,12 @@ def _version(
         created_by=version.created_by,
         created_at=version.created_at,
         workers=[
-            schemas.WorkerFacts(**vars(worker), model=version.model, version=version.version)
+            schemas.WorkerFacts.of((version.model, version.version), worker)
             for place in (served.places if served else ())
             for worker in place.workers
         ],
+        wanted_workers=(version.workers or service.fleet.workers) * service.fleet.torchserves,
+        last_errors=service.fleet.failures.of((version.model, version.version)),
         reference=schemas.ReferenceProof(passed=served.proof.passed, total=len(served.archive.references))
         if served
         else None,

@@ -1,7 +1,6 @@
 """POST /predict."""
 
 import hashlib
-import re
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,14 +9,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
-from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from control_plane import uploads
+from control_plane import asking, uploads
 from control_plane.dependencies import CorrelationId, RequestId, Service
-from control_plane.errors import ClientLeft, InvalidRequest, ServingError
+from control_plane.errors import ServingError
 from control_plane.idempotency import Claim
-from control_plane.metrics import PUBLIC_ERROR_TYPES, Metrics
 from control_plane.prediction import Asked, Recorded
 from control_plane.problems import invalid
 from control_plane.replays import Given, Standing, key_of
@@ -77,17 +74,8 @@ async def predict(
     request: Request, response: Response, service: Service, request_id: RequestId, correlation_id: CorrelationId
 ) -> Answer:
     """The answer is recorded in the history before it is given."""
-    service.metrics.requests_public.inc()
-    try:
+    with asking.counted(service.metrics):
         given = await _predict(request, service, request_id, correlation_id)
-    except ServingError as error:
-        _count(service.metrics, error.code)
-        raise
-    except (ClientDisconnect, ClientLeft):
-        raise
-    except Exception:
-        _count(service.metrics, "internal_error")
-        raise
     if given.standing in _SAID:
         response.headers.update(_SAID[given.standing])
     return Answer.of(given.row)
@@ -129,7 +117,7 @@ async def _predict(request: Request, service: Service, request_id: RequestId, co
     key = key_of(request.headers.getlist("idempotency-key"))
     settings, stages = service.settings, service.metrics.stage_seconds
     received_at, began = datetime.now(UTC), monotonic()
-    limit_seconds = _deadline_seconds(request, settings.deadline_seconds)
+    limit_seconds = asking.deadline_seconds(request, settings.deadline_seconds)
     upload = await uploads.receive(
         request, max_bytes=settings.max_image_bytes, timeout_seconds=settings.upload_timeout_seconds
     )
@@ -144,7 +132,7 @@ async def _predict(request: Request, service: Service, request_id: RequestId, co
         deadline=started + limit_seconds,
         correlation_id=correlation_id,
         traceparent=request.headers.get("traceparent"),
-        sticky=_sticky(request),
+        sticky=asking.sticky(request),
         presence=request.state.presence,
         **vars(options),
     )
@@ -156,13 +144,6 @@ async def _predict(request: Request, service: Service, request_id: RequestId, co
         return Given((await work()).row, Standing.FIRST)
     claim = Claim(CALLER, key, _digest(picture, options), request_id)
     return await service.replays.once(claim, work, deadline=asked.deadline, presence=asked.presence)
-
-
-def _sticky(request: Request) -> str | None:
-    given = request.headers.get("x-sticky-key")
-    if given is not None and not re.fullmatch("[\x21-\x7e]{1,255}", given):
-        raise InvalidRequest("X-Sticky-Key must be 1 to 255 visible ASCII characters.")
-    return given
 
 
 def _digest(picture: Picture, options: Options) -> bytes:
@@ -177,16 +158,3 @@ def _options(request: Request, fields: dict[str, str]) -> Options:
         return Options.model_validate(given)
     except ValidationError as error:
         raise invalid(error) from None
-
-
-def _deadline_seconds(request: Request, longest: float) -> float:
-    given = request.headers.get("x-deadline-ms")
-    if given is None:
-        return longest
-    if not re.fullmatch("[0-9]{1,9}", given) or int(given) == 0:
-        raise InvalidRequest("X-Deadline-Ms must be a whole number of milliseconds, at least 1.")
-    return min(longest, int(given) / 1000)
-
-
-def _count(metrics: Metrics, code: str) -> None:
-    metrics.errors_public.labels(PUBLIC_ERROR_TYPES.get(code, "processing_error")).inc()

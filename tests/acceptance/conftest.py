@@ -8,7 +8,9 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from playwright.sync_api import Browser
 
+from tests.browser.chromium import chromium
 from tests.proofs.stack import Stack, running
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +43,12 @@ def service() -> Iterator[Service]:
             yield Service(stack, http)
     finally:
         shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from tests.changing import MODEL, Changing, changing
 from tests.faults.postgres import OwnPostgres, own_postgres
 from tests.faults.processes import wait_until
-from tests.versions import as_version, exchanged
+from tests.versions import exchanged
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "model_store/sources/plants/1/samples"
@@ -37,11 +37,8 @@ def service(postgres: OwnPostgres) -> Iterator[Changing]:
         source = found.store / "sources/plants/1"
         source.mkdir(parents=True)
         (source / "golden.json").write_text('{"generator": "drawn plants", "seed": 5, "per_class": 4}')
-        as_version(found.archive, found.store, "2", exchanged(LANTANA, HOGWEED))
-        found.put("3")
-        for version in ("2", "3"):
-            added = found.http.post(f"{MODEL}/versions", json={"version": version}, headers=found.admin)
-            assert added.status_code == 201, added.text
+        found.add("2", exchanged(LANTANA, HOGWEED))
+        found.add("3")
         yield found
 
 

@@ -8,15 +8,9 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.acceptance.conftest import ROOT, SAMPLES, Service
-from tests.browser.chromium import Visit, chromium, visit
+from tests.browser.chromium import Visit, visit
 
 UI = ROOT / "ui"
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(params=[360, 1280])
@@ -90,7 +84,7 @@ def test_every_icon_is_there() -> None:
     sprite = (UI / "vendor" / "icons.svg").read_text()
     used = {
         name for file in _own_modules() for name in re.findall(r"<\$\{Icon\} name=\"([a-z0-9-]+)\"", file.read_text())
-    } | {"camera", "book-open", "activity", "circle-check", "triangle-alert"}
+    } | {"camera", "book-open", "layers", "activity", "circle-check", "triangle-alert"}
     assert {name for name in used if f'id="{name}"' not in sprite} == set()
 
 

@@ -16,8 +16,8 @@ def errors_page() -> str:
         "",
         "Every error is an `application/problem+json` document (RFC 9457) with `code`, `title`, `status`, `detail`",
         "(what happened and what to do), `request_id` and `retry` (whether the same request may succeed later; then",
-        "`Retry-After` says when). This page is made from `control_plane/errors.py` by",
-        "`python -m tests.structure.generated`.",
+        '`Retry-After` says when). Below `/v2` it is `{"error": detail}`, with 400 instead of 422: the form of that',
+        "protocol. This page is made from `control_plane/errors.py` by `python -m tests.structure.generated`.",
         "",
         "| Code | Status | What happened | What to do | Retry |",
         "|---|---|---|---|---|",
@@ -72,7 +72,35 @@ def example_file() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"docs/errors.md": errors_page, "docs/settings.md": settings_page, ".env.example": example_file}
+def refusals_module() -> str:
+    """The client's exceptions: it knows the public API alone, so it gets the registry as a file of its own."""
+    parts = [
+        '"""An exception for each code, from control_plane/errors.py by `python -m tests.structure.generated`."""',
+        "",
+        "from weedwatch.errors import Refused",
+    ]
+    for each in ERRORS.values():
+        name = "".join(word.title() for word in each.code.split("_"))
+        parts += [
+            "\n",
+            f"class {name}(Refused):",
+            f'    """{each.sentence}"""',
+            "",
+            f'    remedy = "{each.remedy}"',
+        ]
+    parts += ["\n", "BY_CODE: dict[str, type[Refused]] = {"]
+    parts += [
+        f'    "{each.code}": {"".join(word.title() for word in each.code.split("_"))},' for each in ERRORS.values()
+    ]
+    return "\n".join([*parts, "}"]) + "\n"
+
+
+PAGES = {
+    "docs/errors.md": errors_page,
+    "docs/settings.md": settings_page,
+    ".env.example": example_file,
+    "weedwatch/refusals.py": refusals_module,
+}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

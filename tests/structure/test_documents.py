@@ -48,18 +48,6 @@ def test_every_error_class_has_an_entry_in_the_registry() -> None:
     assert all(kind.sentence.endswith(".") and kind.remedy.endswith(".") for kind in errors.ERRORS.values())
 
 
-def test_every_public_code_of_the_contract_is_in_the_registry() -> None:
-    contract = {
-        "no_image_provided": 400, "empty_filename": 400, "invalid_image": 422, "file_too_large": 413,
-        "too_many_pixels": 413, "unsupported_media_type": 415, "invalid_request": 422, "not_found": 404,
-        "method_not_allowed": 405, "request_timeout": 408, "model_not_found": 404, "model_not_loaded": 503,
-        "rate_limited": 429, "overloaded": 429, "deadline_exceeded": 504, "processing_error": 502,
-        "history_unavailable": 503, "database_unavailable": 503, "unauthorized": 401, "forbidden": 403,
-        "conflict": 409, "internal_error": 500,
-    }  # fmt: skip
-    assert {code: kind.status for code, kind in errors.ERRORS.items()} == contract
-
-
 def test_locks_carry_hashes_and_no_addresses() -> None:
     for lock in (ROOT / "requirements").glob("*.lock"):
         text = lock.read_text()

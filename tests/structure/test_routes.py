@@ -7,7 +7,7 @@ from typing import Any
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from control_plane.routes import health, history, info, predict, status
+from control_plane.routes import health, history, inference_protocol, info, predict, status
 
 
 def asked(dependant: Dependant) -> Iterator[Callable[..., Any]]:
@@ -18,7 +18,11 @@ def asked(dependant: Dependant) -> Iterator[Callable[..., Any]]:
 
 
 def test_routes_and_their_dependencies_are_coroutines() -> None:
-    routes = [route for module in (predict, history, health, info, status) for route in module.router.routes]
+    routes = [
+        route
+        for module in (predict, history, health, info, status, inference_protocol)
+        for route in module.router.routes
+    ]
     calls = [call for route in routes if isinstance(route, APIRoute) for call in asked(route.dependant)]
     assert len(calls) > len(routes) > 5
     assert [

@@ -12,7 +12,7 @@ from tests.proofs.harness import Context
 from tests.proofs.models_lines import canaries
 from tests.proofs.results import Figure, at_least, is_true, none_of
 from tests.proofs.samples import samples
-from tests.versions import as_version, exchanged
+from tests.versions import exchanged
 
 PAIR = ("Lantana camara", "Heracleum mantegazzianum")
 FULL_COPIES = 900
@@ -26,21 +26,15 @@ def run(context: Context) -> list[Figure]:
         source = place.store / "sources/plants/1"
         source.mkdir(parents=True)
         (source / "golden.json").write_bytes((context.root / "model_store/sources/plants/1/golden.json").read_bytes())
-        _add(place, "2", exchanged(*PAIR))
+        place.add("2", exchanged(*PAIR))
         for version, kind in (("3", "slow"), ("4", "failing")):
-            _add(place, version, misbehaving(kind, switch))
+            place.add(version, misbehaving(kind, switch))
         return [
             *_refused(context, place),
             *_shadow(context, place),
             *canaries.taken_away(context, place, "3", "slow", switch),
             *canaries.taken_away(context, place, "4", "failing", switch),
         ]
-
-
-def _add(place: Changing, version: str, changes: Any) -> None:
-    as_version(place.archive, place.store, version, changes)
-    added = place.http.post(f"{MODEL}/versions", json={"version": version}, headers=place.admin)
-    assert added.status_code == 201, added.text
 
 
 def _promote(place: Changing, version: str) -> httpx2.Response:

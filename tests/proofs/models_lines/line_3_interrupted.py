@@ -9,7 +9,7 @@ from tests.changing import Changing, changing
 from tests.checker.client import ask, asking
 from tests.faults.processes import wait_until
 from tests.proofs.harness import Context
-from tests.proofs.models_lines import side_by_side
+from tests.proofs.models_lines import side_by_side, worse_versions
 from tests.proofs.results import Figure, at_most, for_the_record, is_true, none_of
 from tests.proofs.samples import samples
 
@@ -27,7 +27,7 @@ def run(context: Context) -> list[Figure]:
         for kind in KINDS:
             figures += _killed(context, place, kind)
         figures += _wiped(context, place)
-    return [*figures, *side_by_side.run(context)]
+    return [*figures, *side_by_side.run(context), *worse_versions.run(context)]
 
 
 def _killed(context: Context, place: Changing, kind: str) -> list[Figure]:

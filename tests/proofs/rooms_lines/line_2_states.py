@@ -14,6 +14,7 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from tests.browser.chromium import HEIGHTS, Scheme, Visit, chromium, visit
+from tests.changing import fill_store
 from tests.faults.processes import frozen, wait_until
 from tests.proofs.core_lines.arena import Arena, arena
 from tests.proofs.harness import Context, state_folder
@@ -22,6 +23,7 @@ from tests.proofs.rooms_lines import states
 from tests.proofs.rooms_lines.keyboard import by_keyboard_alone
 from tests.proofs.rooms_lines.overloaded import SMALL_QUEUE, overloaded
 from tests.proofs.rooms_lines.states import Scene, Show
+from tests.proofs.rooms_lines.versions import add_versions
 from tests.proofs.samples import samples
 from tests.proofs.wire import get
 
@@ -100,10 +102,12 @@ def shots() -> Path:
 def run(context: Context) -> list[Figure]:
     for old in shots().glob("*.png"):
         old.unlink()
-    with arena(context, **SMALL_QUEUE) as place, chromium() as browser:
+    store = context.folder / "store"
+    fill_store(context.root, store)
+    with arena(context, WEEDWATCH_MODEL_STORE=str(store), **SMALL_QUEUE) as place, chromium() as browser:
         look = Look(context, browser, Scene(place.stack.port, context.root, {}))
         figures = [*_strict(place), _first_view(browser, place.stack.port)]
-        _stages(place, look)
+        _stages(place, look, store)
         figures.append(
             is_true(
                 "the whole task by keyboard alone",
@@ -124,11 +128,12 @@ def run(context: Context) -> list[Figure]:
     ]
 
 
-def _stages(place: Arena, look: Look) -> None:
+def _stages(place: Arena, look: Look, store: Path) -> None:
     _as_if_new(place)
     look.at(states.BEFORE_ANY)
     look.scene.pictures = _pictures(place, look.context.folder)
     states.keep_one(look.scene)
+    add_versions(place, look.scene, store)
     look.at(states.WELL)
     place.proxy.refuse()
     look.at(states.DATABASE_AWAY)

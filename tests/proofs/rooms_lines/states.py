@@ -28,6 +28,7 @@ class Scene:
     root: Path
     pictures: dict[str, Path]
     kept: str = ""  # the request id of a record with its photo
+    token: str = ""
 
     def sample(self, name: str) -> Path:
         return self.root / FOLDER / name
@@ -183,6 +184,97 @@ def nowhere(here: Visit, _: Scene) -> None:
     here.heading("There is nothing here")
 
 
+def models(here: Visit, _: Scene) -> None:
+    here.open("models")
+    here.page.get_by_text("Version 1 answers everybody.").wait_for()
+
+
+def model(here: Visit, _: Scene) -> None:
+    here.open("models/plants")
+    here.page.get_by_text("Compared with version 1").first.wait_for()
+
+
+def model_evidence(here: Visit, scene: Scene) -> None:
+    model(here, scene)
+    for title in ("All of the evidence", "Which pictures: Lantana camara", "More about it"):
+        here.page.get_by_text(title).first.click()
+
+
+def model_gone(here: Visit, _: Scene) -> None:
+    here.open("models/roses")
+    here.heading("Model not found")
+
+
+def model_away(here: Visit, _: Scene) -> None:
+    here.open("models/plants")
+    here.heading("Database unavailable")
+
+
+def models_away(here: Visit, _: Scene) -> None:
+    here.open("models")
+    here.heading("The service does not answer")
+
+
+def opened(button: str, safe: str = "Cancel") -> Show:
+    """A dialog of the model's room; the safe button has the focus."""
+
+    def show(here: Visit, scene: Scene) -> None:
+        model(here, scene)
+        here.page.get_by_role("button", name=button, exact=True).click()
+        expect(here.page.get_by_role("button", name=safe, exact=True)).to_be_focused()
+
+    return show
+
+
+def addition(here: Visit, scene: Scene) -> None:
+    opened("Add a version …")(here, scene)
+    here.page.get_by_label("Where is it?").select_option("model")
+    here.page.get_by_label("Weights, model.pth").wait_for()
+
+
+def token_wanted(here: Visit, scene: Scene) -> None:
+    opened("Shadow … (version 2)")(here, scene)
+    here.page.get_by_role("button", name="Start the shadow").click()
+    expect(here.page.get_by_label("Admin token")).to_be_focused()
+
+
+def token_wrong(here: Visit, scene: Scene) -> None:
+    token_wanted(here, scene)
+    here.page.keyboard.type("a wrong token")
+    here.page.keyboard.press("Enter")
+    here.heading("The service does not take this token.")
+
+
+def with_token(here: Visit, scene: Scene, button: str) -> None:
+    here.page.get_by_role("button", name=button, exact=True).click()
+    here.page.get_by_label("Admin token").fill(scene.token)
+    here.page.keyboard.press("Enter")
+
+
+def not_promoted(here: Visit, scene: Scene) -> None:
+    opened("Promote … (version 2)")(here, scene)
+    with_token(here, scene, "Promote")
+    here.heading("Not promoted")
+    here.page.get_by_label("Promote it all the same").check()
+    here.page.get_by_label("Why all the same").fill("the label was wrong")
+
+
+def changing(here: Visit, scene: Scene) -> None:
+    opened("Canary … (version 3)")(here, scene)
+    with_token(here, scene, "Start the canary")
+    here.heading("The change under way")
+
+
+def with_canary(here: Visit, _: Scene) -> None:
+    here.page.locator(".badge.canary").wait_for()
+
+
+def rolled_back(here: Visit, _: Scene) -> None:
+    here.page.get_by_role("button", name="End the canary … (version 3)").click()
+    here.page.get_by_role("button", name="Take it away", exact=True).click()
+    here.page.get_by_text("It answers everybody.").wait_for()
+
+
 # What stands in each state of the service, in the order of the stages.
 BEFORE_ANY: dict[str, Show] = {
     "identify-empty": empty,
@@ -203,8 +295,24 @@ WELL: dict[str, Show] = {
     "sighting": sighting,
     "sighting-gone": sighting_gone,
     "status": status,
+    "models": models,
+    "model": model,
+    "model-evidence": model_evidence,
+    "model-gone": model_gone,
+    "model-canary": opened("Canary … (version 2)"),
+    "model-evaluate": opened("Evaluate … (version 2)"),
+    "model-remove": opened("Remove … (version 2)"),
+    "model-workers": opened("Workers … (version 1)"),
+    "model-another-try": opened("Give it another try … (version 4)"),
+    "model-add": addition,
+    "model-token": token_wanted,
+    "model-token-wrong": token_wrong,
+    "model-not-promoted": not_promoted,
+    "model-changing": changing,
+    "model-with-canary": with_canary,
+    "model-rolled-back": rolled_back,
 }
-DATABASE_AWAY: dict[str, Show] = {"sightings-away": sightings_away}
+DATABASE_AWAY: dict[str, Show] = {"sightings-away": sightings_away, "model-away": model_away}
 STANDING_STILL: dict[str, Show] = {"identify-reading": waiting_for_answer}
 OVERLOADED: dict[str, Show] = {"identify-overloaded": problem_waits("Overloaded")}
 NOT_READY: dict[str, Show] = {"status-not-ready": status_not_ready}
@@ -212,6 +320,7 @@ STOPPED: dict[str, Show] = {
     "identify-sample-unreachable": unreachable_sample,
     "identify-unreachable": problem_waits("The service does not answer"),
     "status-away": status_away,
+    "models-away": models_away,
 }
 OFFLINE: dict[str, Show] = {"identify-offline": problem_waits("You are offline")}
 

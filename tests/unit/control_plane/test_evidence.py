@@ -58,7 +58,7 @@ def test_what_is_as_good_may_be_promoted() -> None:
         ([compared("ash", "oak", "oak", number=number) for number in range(5)], "accuracy_may_drop_by"),
         ([compared("ash", "elm", number=number) for number in range(10)], "least_agreement"),
         ([compared("ash", "elm", number=number) for number in range(2)], "flips_of_a_label_at_most"),
-        ([compared("oak", "oak", seconds=0.05, number=number) for number in range(30)], "p95_ratio_at_most"),
+        ([compared("oak", "oak", seconds=0.08, number=number) for number in range(30)], "p95_ratio_at_most"),
     ],
 )
 def test_what_is_worse_is_found(more: list[Compared], rule: str) -> None:

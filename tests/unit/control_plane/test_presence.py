@@ -37,6 +37,20 @@ async def test_what_follows_the_waiting_is_finished() -> None:
     await asyncio.sleep(0.01)
 
 
+async def test_all_that_is_done_for_a_client_ends_when_it_leaves() -> None:
+    presence = Presence()
+
+    async def work() -> None:
+        async with presence.waiting():
+            await asyncio.Event().wait()
+
+    tasks = [asyncio.create_task(work()) for _ in range(3)]
+    async with asyncio.timeout(20):
+        await asyncio.sleep(0.01)
+        presence.leave()
+        assert [type(each) for each in await asyncio.gather(*tasks, return_exceptions=True)] == [ClientLeft] * 3
+
+
 async def test_a_timeout_of_the_work_itself_is_passed_on() -> None:
     with pytest.raises(TimeoutError):
         async with Presence().waiting(), asyncio.timeout(0.01):

@@ -21,7 +21,10 @@ class Door:
     def __init__(self, *, full: bool) -> None:
         self.metrics = Metrics()
         dispatcher = Dispatcher(queue_size=1, queue_cost=0 if full else 1, metrics=self.metrics)
-        self.service = SimpleNamespace(state=SimpleNamespace(parts=SimpleNamespace(dispatcher=dispatcher)))
+        settings = SimpleNamespace(model="plants")
+        self.service = SimpleNamespace(
+            state=SimpleNamespace(parts=SimpleNamespace(dispatcher=dispatcher, settings=settings))
+        )
         inner = RefusalAtTheDoor(self._answer, metrics=self.metrics)
         self.layers = RequestContext(inner, metrics=self.metrics)
 
@@ -66,7 +69,30 @@ async def test_a_refusal_at_the_door_is_counted_like_one_behind_it() -> None:
     assert registry.get_sample_value("weedwatch_http_requests_total", labels) == 1
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/health"), ("GET", "/predict"), ("POST", "/elsewhere")])
+@pytest.mark.parametrize("version", ["", "/versions/1"])
+async def test_the_inference_protocol_is_refused_in_its_own_words(version: str) -> None:
+    door = Door(full=True)
+    start, body = await door.ask(path=f"/v2/models/plants{version}/infer")
+    headers = dict(start["headers"])
+    assert (start["status"], headers[b"content-type"]) == (429, b"application/json")
+    assert list(json.loads(body["body"])) == ["error"]
+    assert int(headers[b"content-length"]) == len(body["body"])
+    assert int(headers[b"retry-after"]) >= 1
+    route = f"/v2/models/{{name}}{'/versions/{version}' if version else ''}/infer"
+    labels = {"method": "POST", "route": route, "status": "429"}
+    assert door.metrics.registry.get_sample_value("weedwatch_http_requests_total", labels) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/health"),
+        ("GET", "/predict"),
+        ("POST", "/elsewhere"),
+        ("GET", "/v2/models/plants/infer"),
+        ("POST", "/v2/models/roses/infer"),
+    ],
+)
 async def test_a_full_queue_lets_everything_else_pass(method: str, path: str) -> None:
     assert (await Door(full=True).ask(method, path))[0]["status"] == 200
 

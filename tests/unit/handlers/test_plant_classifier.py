@@ -14,7 +14,7 @@ import yaml
 from handlers import frame, plant_classifier
 from handlers.batch import read_row
 from handlers.plant_classifier import Network, PlantClassifier, rank, softmax
-from handlers.preprocessing import Floats, InputSpec
+from handlers.preprocessing import Floats, InputSpec, preprocess
 from handlers.source import HANDLERS
 from tests.unit.handlers.pictures import encode, photo
 
@@ -199,6 +199,40 @@ def test_equal_confidences_keep_the_order_of_the_labels() -> None:
 def test_a_number_of_predictions_outside_of_1_to_100_counts_as_not_asked(text: str, count: int) -> None:
     ((picture,), framed) = read_row({"body": PICTURE}, {"x-top-k": text}, "id")
     assert (picture.top_k, framed) == (count, False)
+
+
+def test_a_frame_may_ask_for_more_labels_than_a_header() -> None:
+    ((picture,), _) = read_row({"body": frame.pack([frame.Part({"top_k": 5000}, PICTURE)])}, {"x-frame": "1"}, "id")
+    assert picture.top_k == 5000
+
+
+def test_a_tensor_is_answered_as_the_picture_that_it_was_made_from() -> None:
+    ctx = context({"x-frame": "1"})
+    classifier = handler(ctx)
+    classifier.network = lambda batch: np.stack([batch.mean(axis=(1, 2, 3)), batch[:, 0, 3, 4], batch[:, 2, 9, 1]], 1)
+    tensor = preprocess(PICTURE, classifier.spec).tobytes()
+    parts = [frame.Part({}, PICTURE), frame.Part({"tensor": [3, 32, 32]}, tensor)]
+    (answer,) = classifier.handle([{"body": frame.pack(parts)}], ctx)
+    picture, same = (json.loads(part.body)["predictions"] for part in frame.unpack(answer))
+    assert picture == same
+
+
+@pytest.mark.parametrize(
+    ("shape", "data", "word"),
+    [
+        ([3, 32, 32], bytes(4 * 3 * 32 * 32 - 1), "shape"),
+        ([3, 32, 31], bytes(4 * 3 * 32 * 31), "shape"),
+        ([], b"", "shape"),
+        ([3, 32, 32], np.full((3, 32, 32), np.nan, np.float32).tobytes(), "NaN"),
+    ],
+)
+def test_a_tensor_that_is_not_the_networks_input_fails_alone(shape: list[int], data: bytes, word: str) -> None:
+    ctx = context({"x-frame": "1"})
+    parts = [frame.Part({"tensor": shape}, data), frame.Part({}, PICTURE)]
+    (answer,) = handler(ctx).handle([{"body": frame.pack(parts)}], ctx)
+    refused, good = frame.unpack(answer)
+    assert (refused.header["status"], good.header["status"]) == (422, 200)
+    assert word in json.loads(refused.body)["message"]
 
 
 def test_torchserve_finds_exactly_one_class_in_the_handler() -> None:

@@ -1,0 +1,74 @@
+// A dialog for one act: its effect in a sentence, the same as a command, the admin token when it is needed.
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { html } from './html.js';
+import { strings } from './strings.js';
+import { Copy, Problem } from './parts.js';
+import { Refused } from './api.js';
+import { createStore } from './store.js';
+
+const text = strings.models;
+// In memory only, as long as the page is open.
+export const token = createStore('');
+
+// A word of a command line as a shell takes it.
+export const quoted = (word) => (/^[\w.:/@%+-]+$/.test(word) ? String(word) : `'${String(word).replaceAll("'", "'\\''")}'`);
+
+export function Cli({ words }) {
+  const line = ['weedwatch', 'models', ...words].map(quoted);
+  return html`<p class="cli"><span class="muted">${text.cli}:</span> <${Copy} text=${line.join(' ')} label=${text.cli}>${line.map((word) => html`<span>${word}</span> `)}<//></p>`;
+}
+
+// `send(token, signal)` does it; `refused(problem)` may give another problem to show in its place. `close` gets what the
+// service answered (true for an empty answer), or null. The safe button has the focus.
+export function Act({ title, effect, cli, label, danger = false, safe = strings.cancel, tokenFirst = false, send, refused, close, after, children }) {
+  const dialog = useRef();
+  const field = useRef();
+  const abort = useRef(null);
+  const done = useRef(null);
+  const [asks, setAsks] = useState(tokenFirst && !token.get());
+  const [problem, setProblem] = useState(null);
+  const [busy, setBusy] = useState(false);
+  useEffect(() => {
+    dialog.current.showModal();
+    return () => abort.current?.abort();
+  }, []);
+  useEffect(() => {
+    if (asks && problem) field.current.focus();
+  }, [asks, problem]);
+  async function submit(event) {
+    event.preventDefault();
+    if (busy) return;
+    if (field.current) token.set(field.current.value.trim());
+    setProblem(null);
+    setBusy(true);
+    abort.current = new AbortController();
+    try {
+      const answer = await send(token.get(), abort.current.signal);
+      done.current = answer ?? true;
+      dialog.current?.close(); // it may have been closed meanwhile
+      return;
+    } catch (error) {
+      if (abort.current.signal.aborted) return;
+      if (!(error instanceof Refused)) throw error;
+      if (['unauthorized', 'forbidden'].includes(error.problem.code)) {
+        setProblem(token.get() ? { ...error.problem, title: text.tokenWrong } : { isQuestion: true });
+        token.set('');
+        setAsks(true);
+      } else {
+        setAsks(false);
+        setProblem((await refused?.(error.problem)) ?? error.problem);
+      }
+    }
+    setBusy(false);
+  }
+  return html`<dialog ref=${dialog} class="act" aria-labelledby="act-title" aria-describedby="act-effect" onClose=${() => close(done.current)}><form class="stack" onSubmit=${submit}>
+    <h2 id="act-title">${title}</h2><p id="act-effect" aria-live="polite">${effect}</p>
+    ${children}
+    ${problem?.isQuestion && html`<p class="note info" role="alert">${text.tokenNeeded}</p>`}
+    ${asks && html`<p class="field"><label for="act-token">${text.token}</label><input id="act-token" ref=${field} type="password" autocomplete="off" required aria-describedby="act-token-hint" /><small id="act-token-hint">${text.tokenHint}</small></p>`}
+    ${problem && !problem.isQuestion && html`<${Problem} problem=${problem}>${problem.errors?.some((each) => each.rule) && html`<ul>${problem.errors.map((each) => html`<li>${each.message}</li>`)}</ul>`}<//>`}
+    ${after}
+    <${Cli} words=${cli} />
+    <p class="row"><button type="button" autofocus onClick=${() => dialog.current.close()}>${safe}</button><button class=${danger ? 'danger-button' : 'primary'} disabled=${busy}>${label}</button></p>
+  </form></dialog>`;
+}
