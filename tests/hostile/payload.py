@@ -19,7 +19,7 @@ attempt("connect", lambda: socket.create_connection(("127.0.0.1", int(port)), 2)
 attempt("token", lambda: open(token).read())
 attempt("marker", write)
 attempt("kill", lambda: os.kill(int(pid), 0) is None)
-attempt("secrets", lambda: [name for name in os.environ if "DATABASE" in name or "TOKEN" in name or "WEEDWATCH" in name])
+attempt("secrets", lambda: [name for name in os.environ if name.startswith(("DATABASE", "WEEDWATCH"))])
 print("TRIED " + json.dumps(done), flush=True)
 """
 """Arguments: a port that somebody listens on, a secret file, a file to make, a process that is not its own."""

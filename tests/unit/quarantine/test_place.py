@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -17,7 +18,7 @@ GIB = 2**30
 
 
 @pytest.fixture
-def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "tuple[Place, Path]":
+def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Place, Path]]:
     state = tmp_path / "state"
     state.mkdir()
     (state / "admin-token").write_text("secret")
@@ -25,7 +26,7 @@ def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "tuple[Place, 
     temporary = tmp_path / "t"
     temporary.mkdir()
     with place(temporary, [state], allow_network=False) as made:
-        yield made, state  # type: ignore[misc]
+        yield made, state
     assert list(temporary.iterdir()) == []
 
 
@@ -64,7 +65,7 @@ def test_nothing_outlives_its_time(somewhere: tuple[Place, Path]) -> None:
 
 def test_the_last_line_is_the_reason(somewhere: tuple[Place, Path]) -> None:
     made, _ = somewhere
-    with pytest.raises(Refused, match="^The model is sick\\.$"):
+    with pytest.raises(Refused, match=r"^The model is sick\.$"):
         run(made, sys.executable, "-c", "import sys; print('first'); print('The model is sick.'); sys.exit(1)")
     with pytest.raises(Refused, match="code 3"):
         run(made, sys.executable, "-c", "import sys; sys.exit(3)")
