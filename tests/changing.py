@@ -190,9 +190,11 @@ def _running(root: Path, store: Path, environment: dict[str, str]) -> Iterator[C
     stack = Stack(root, store.parent, environment={"WEEDWATCH_MODEL_STORE": str(store), **environment})
     try:
         stack.start()
+        began = time.monotonic()
         with httpx2.Client(base_url=f"http://127.0.0.1:{stack.port}", timeout=60) as http:
             place = Changing(stack, store, http)
             place.wait_until_started()
+            stack.cold_seconds = time.monotonic() - began
             yield place
     finally:
         stack.stop()
