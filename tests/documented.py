@@ -31,6 +31,7 @@ _VARIES = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[0-9:.Z+]*"), "WHEN"),
     (re.compile(r"localhost:\d+"), "localhost:PORT"),
     (re.compile(r"\d+(\.\d+)?(?= ?(ms|s|MB|bytes)\b)"), "N"),
+    (re.compile(r"(?<=processing_time_ms)\W+[\d.]+"), " N"),
     (re.compile(r"\d+\.\d{3,}"), "N"),
     (re.compile(r"\s+"), " "),
 )
@@ -79,7 +80,8 @@ def commands(page: str) -> list[str]:
 
 
 def pieces(line: str) -> list[str]:
-    return [found.strip() for found in _COMMAND.findall(_CODE.sub("", line))]
+    found = [each.strip() for each in _COMMAND.findall(_CODE.sub("", line))]
+    return [each for each in found if "…" not in each]  # which is none, but several
 
 
 def shown() -> set[str]:
@@ -182,20 +184,21 @@ def prepared(place: Changing) -> Path:
 
 
 def rewritten(page: str, ran: list[Ran], port: int) -> str:
-    """The page, with what was printed where it said something else."""
+    """The page, with what was printed where it said something else; how a command ends stays what it was."""
+    at = 0
     for each in ran:
-        if each.fault is None or each.code != each.step.code:
-            continue
-        printed = each.printed.replace(f":{port}", ":8000")
-        printed = "".join(f"{line.rstrip()}\n" for line in printed.splitlines())
-        if each.step.is_python:
-            head = f"```python\n{each.step.command}```\n\n"
-            page = page.replace(f"{head}```text\n{each.step.expected}```", f"{head}```text\n{printed}```")
+        step = each.step
+        if step.is_python:
+            head = f"```python\n{step.command}```\n\n```text\n"
+            at = page.index(head, at) + len(head)
         else:
-            found = re.search(rf"^\$ {re.escape(each.step.command)}(\s+# exit code \d+)?\n", page, re.MULTILINE)
-            assert found, each.step
-            rest = page[found.end() :].removeprefix(each.step.expected)
-            page = page[: found.end()] + printed + rest
+            line = re.compile(rf"^\$ {re.escape(step.command)}(\s+# exit code \d+)?\n", re.MULTILINE).search(page, at)
+            assert line, step
+            at = line.end()
+        if each.fault and each.code == step.code:
+            printed = each.printed.replace(f":{port}", ":8000")
+            lines = "".join(f"{line.rstrip()}\n" for line in printed.splitlines())
+            page = page[:at] + lines + page[at:].removeprefix(step.expected)
     return page
 
 

@@ -134,18 +134,25 @@ class AsyncClient:
         Raises:
             Unfinished: It has not ended in time; it goes on.
         """
-        until, told = monotonic() + timeout_seconds, None
+        until, heard, told = monotonic() + timeout_seconds, monotonic(), None
         while True:
-            async with self._stream(calls.events(operation), timeout=EVENT_SECONDS) as events:
-                async for line in events.aiter_lines():
-                    if (step := exchange.event(line)) and step != told:
-                        yield step
-                        told = step
-                    if told and told.state != "running":
-                        return
-                    if monotonic() > until:
-                        raise unfinished(operation, timeout_seconds)
-            await asyncio.sleep(LOOK_SECONDS)  # the stream ended before the change
+            try:
+                async with self._stream(calls.events(operation), timeout=EVENT_SECONDS) as events:
+                    async for line in events.aiter_lines():
+                        heard = monotonic()
+                        if (step := exchange.event(line)) and step != told:
+                            yield step
+                            told = step
+                        if told and told.state != "running":
+                            return
+                        if heard > until:
+                            raise unfinished(operation, timeout_seconds)
+            except (Refused, Unreachable) as error:  # a restart of the service does not end a change
+                if not exchange.may_pass(error) or monotonic() - heard > self._limits.seconds:
+                    raise
+            if monotonic() > until:
+                raise unfinished(operation, timeout_seconds)
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def watch_version(
         self, model: str, version: str, *, timeout_seconds: float = WATCH_SECONDS

@@ -141,7 +141,7 @@ def add_version(
             fetches by itself; without it the archive lies in the service's model store.
         labels: class_labels.json of a checkpoint.
         card: model_card.json of a checkpoint.
-        signature: Of a model archive.
+        signature: minisign's, of the file.
         architecture: Of a checkpoint that does not say it itself.
         progress: Told of the upload.
 
@@ -161,8 +161,6 @@ def add_version(
         raise ValueError("A model archive holds its labels, card and architecture; they go with a checkpoint (.pth).")
     if not is_archive and labels is None:
         raise ValueError("A checkpoint needs its labels: class_labels.json.")
-    if not is_archive and signature:
-        raise ValueError("A signature goes with a model archive (.mar).")
     return Call(
         method="POST",
         path=path,

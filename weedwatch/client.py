@@ -103,17 +103,17 @@ class Client:
         many = deque(pictures)
         pace, done = Pace("predicting", len(many), "photos"), 0
         asked: deque[Future[Outcome]] = deque()
-        with ThreadPoolExecutor(at_once) as threads:
-            try:
-                while many or asked:
-                    while many and len(asked) < at_once:
-                        asked.append(threads.submit(self._outcome, many.popleft(), options))
-                    yield asked.popleft().result()
-                    done += 1
-                    if progress:
-                        progress(pace.at(done))
-            finally:
-                threads.shutdown(wait=False, cancel_futures=True)
+        threads = ThreadPoolExecutor(at_once)
+        try:
+            while many or asked:
+                while many and len(asked) < at_once:
+                    asked.append(threads.submit(self._outcome, many.popleft(), options))
+                yield asked.popleft().result()
+                done += 1
+                if progress:
+                    progress(pace.at(done))
+        finally:  # an interrupt waits for nothing
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def sightings(self, **filters: Unpack[Filters]) -> Iterator[Prediction]:
         """Every record, newest first, page by page."""
@@ -136,18 +136,25 @@ class Client:
         Raises:
             Unfinished: It has not ended in time; it goes on.
         """
-        until, told = monotonic() + timeout_seconds, None
+        until, heard, told = monotonic() + timeout_seconds, monotonic(), None
         while True:
-            with self._stream(calls.events(operation), timeout=EVENT_SECONDS) as events:
-                for line in events.iter_lines():
-                    if (step := exchange.event(line)) and step != told:
-                        yield step
-                        told = step
-                    if told and told.state != "running":
-                        return
-                    if monotonic() > until:
-                        raise unfinished(operation, timeout_seconds)
-            sleep(LOOK_SECONDS)  # the stream ended before the change
+            try:
+                with self._stream(calls.events(operation), timeout=EVENT_SECONDS) as events:
+                    for line in events.iter_lines():
+                        heard = monotonic()
+                        if (step := exchange.event(line)) and step != told:
+                            yield step
+                            told = step
+                        if told and told.state != "running":
+                            return
+                        if heard > until:
+                            raise unfinished(operation, timeout_seconds)
+            except (Refused, Unreachable) as error:  # a restart of the service does not end a change
+                if not exchange.may_pass(error) or monotonic() - heard > self._limits.seconds:
+                    raise
+            if monotonic() > until:
+                raise unfinished(operation, timeout_seconds)
+            sleep(LOOK_SECONDS)
 
     def watch_version(self, model: str, version: str, *, timeout_seconds: float = WATCH_SECONDS) -> Iterator[Version]:
         """An uploaded version each time that its state is another one, until it is checked.

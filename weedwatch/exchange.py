@@ -139,6 +139,11 @@ def unreachable(url: Setting, error: Exception) -> Unreachable:
     return told
 
 
+def may_pass(error: Refused | Unreachable) -> bool:
+    """Whether looking again later makes sense."""
+    return error.retry if isinstance(error, Refused) else True
+
+
 def event(line: str) -> Operation | None:
     """Of one line of a stream of server-sent events."""
     return Operation.model_validate_json(line.removeprefix("data:")) if line.startswith("data:") else None

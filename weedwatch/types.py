@@ -198,6 +198,16 @@ class Evidence(EvidenceSummary):
     policy: dict[str, Any]
 
 
+class LastMinute(Answer):
+    """What was seen of a version; `compared` answers were given by another one too, `disagreed` otherwise."""
+
+    answered: int
+    failed: int
+    p95_seconds: float
+    compared: int = 0
+    disagreed: int = 0
+
+
 class Version(Answer):
     """One version; `state` is uploaded, checking, ready, refused, sick or retired, `reason` says why."""
 
@@ -208,11 +218,21 @@ class Version(Answer):
     workers: tuple[Worker, ...] = ()
     wanted_workers: int | None = None
     last_errors: tuple[str, ...] = ()
+    last_minute: LastMinute | None = None
     evidence: EvidenceSummary | None = None
 
     @property
     def is_checked(self) -> bool:
         return self.state not in ("uploaded", "checking")
+
+    @property
+    def is_staffed(self) -> bool:
+        """Whether it has its workers, and all of them are ready; one that does nothing needs none."""
+        return self.role is None or len(self.workers) == self.wanted_workers == self.ready_workers
+
+    @property
+    def ready_workers(self) -> int:
+        return sum(worker.ready for worker in self.workers)
 
 
 class Operation(Answer):

@@ -19,14 +19,22 @@ SECONDS = 180
 
 @pytest.fixture(scope="module")
 def models() -> Iterator[Changing]:
-    with changing(ROOT) as place:
+    with changing(ROOT, WEEDWATCH_WORKERS="2") as place:
         yield place
 
 
 def call(
-    place: Changing, *words: str | Path, token: bool = True, stdin: IO[bytes] | int = subprocess.DEVNULL
+    place: Changing,
+    *words: str | Path,
+    token: bool = True,
+    stdin: IO[bytes] | int = subprocess.DEVNULL,
+    settings: dict[str, str] | None = None,
 ) -> "subprocess.CompletedProcess[str]":
-    settings = {"WEEDWATCH_URL": f"http://127.0.0.1:{place.stack.port}", "NO_COLOR": "1", "COLUMNS": "150"}
+    settings = (settings or {}) | {
+        "WEEDWATCH_URL": f"http://127.0.0.1:{place.stack.port}",
+        "NO_COLOR": "1",
+        "COLUMNS": "150",
+    }
     if token:
         settings["WEEDWATCH_TOKEN_FILE"] = str(place.stack.state / "admin-token")
     return subprocess.run(
@@ -126,7 +134,7 @@ def test_a_version_is_added_rolled_out_tried_as_canary_and_rolled_back(models: C
     assert json.loads(said(models, "models", "ls", "--json"))["items"][0]["rollout"]["stable"] == "2"
     assert "version 1 for 20 %" in said(models, "models", "rollout", "plants", "2", "--canary", "1", "--percent", "20")
     shown = said(models, "models", "show", "plants")
-    assert ["1", "canary", "ready", "2"] in [line.split()[:4] for line in shown.splitlines()]
+    assert ["1", "canary", "ready", "2", "of", "2"] in [line.split()[:6] for line in shown.splitlines()]
     assert "plants is answered by version 2 " in said(models, "models", "rollback", "plants")
     assert "plants is answered by version 1 " in said(models, "models", "rollback", "plants")
     assert "No change of plants is under way." in said(models, "models", "cancel", "plants")
@@ -160,6 +168,13 @@ def test_what_goes_wrong_is_a_sentence_and_an_exit_code(models: Changing, tmp_pa
         assert "Traceback" not in done.stderr
     without = call(models, "models", "rm", "plants", "1", token=False)
     assert (without.returncode, "unauthorized" in without.stderr) == (3, True)
+
+
+def test_models_and_versions_are_completed(models: Changing) -> None:
+    for typed, completed in (("models show pl", "plants"), ("models rollout plants ", "1")):
+        asked = {"_WEEDWATCH_COMPLETE": "complete_bash", "COMP_WORDS": f"weedwatch {typed}"}
+        asked["COMP_CWORD"] = str(len(typed.split(" ")))
+        assert completed in call(models, settings=asked).stdout.split()
 
 
 def test_a_service_that_is_not_there_is_named(models: Changing) -> None:

@@ -44,3 +44,16 @@ def test_what_varies_may_differ_and_nothing_else() -> None:
     )
     assert not documented.agrees("Ready.", "Not ready.")
     assert not documented.agrees("", "anything")
+
+
+def test_what_was_printed_is_written_where_the_page_says_something_else() -> None:
+    page = "```console\n$ a\nold\n$ b  # exit code 3\n$ a\nsame …\n```\n\n```python\nx\n```\n\n```text\n```\n"
+    ran = [
+        documented.Ran(step, code, printed)
+        for step, code, printed in zip(
+            documented.steps(page), (0, 3, 0, 0), ("new\n", "at :77 \n", "same 1\n", "y\n"), strict=True
+        )
+    ]
+    assert documented.rewritten(page, ran, 77) == (
+        "```console\n$ a\nnew\n$ b  # exit code 3\nat :8000\n$ a\nsame …\n```\n\n```python\nx\n```\n\n```text\ny\n```\n"
+    )

@@ -8,6 +8,7 @@ import typer
 
 from weedwatch.client import Client
 from weedwatch.errors import Refused, Unfinished, Unreachable, WeedwatchError
+from weedwatch.exchange import Limits
 from weedwatch.settings import Settings, load
 
 
@@ -29,6 +30,29 @@ Json = Annotated[bool, typer.Option("--json", help="Print what the API answered,
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but answers and errors.")]
 Wait = Annotated[bool, typer.Option(help="Return when it has ended; else when it has begun.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+COMPLETION_SECONDS = 2.0
+
+
+def complete_model(incomplete: str) -> list[str]:
+    return [name for name in _known() if name.startswith(incomplete)]
+
+
+def complete_version(ctx: typer.Context, incomplete: str) -> list[str]:
+    model = ctx.params.get("name") or ctx.params.get("model")
+    return [version for version in _known(model) if version.startswith(incomplete)] if model else []
+
+
+def _known(model: str | None = None) -> list[str]:
+    """Models, or versions of one; none when the service does not answer."""
+    try:
+        with Client(timeout_seconds=COMPLETION_SECONDS, limits=Limits(tries=1)) as weeds:
+            if model is None:
+                return [each.name for each in weeds.models()]
+            return [each.version for each in weeds.model(model).versions]
+    except WeedwatchError:
+        return []
+
 
 flags: ContextVar[dict[str, str | None]] = ContextVar("flags")
 

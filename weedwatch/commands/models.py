@@ -3,21 +3,28 @@
 import re
 import sys
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Annotated
 
 import typer
 
+from weedwatch.calls import version_of
 from weedwatch.client import Client
-from weedwatch.commands.common import Code, Json, Quiet, Wait, Yes, connect
+from weedwatch.commands.common import Code, Json, Quiet, Wait, Yes, complete_model, complete_version, connect
 from weedwatch.commands.talk import Meter, show, show_json, table
 from weedwatch.commands.told import evidence_lines, share, summary, told
+from weedwatch.errors import Unfinished
+from weedwatch.exchange import LOOK_SECONDS
 from weedwatch.progress import Pace
 from weedwatch.types import Operation, Version
 
+STAFF_SECONDS = 600.0
+ERRORS_SHOWN = 3  # of each version
+
 app = typer.Typer(help="Versions, and who answers.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="The model.")]
-Number = Annotated[str, typer.Argument(help="The version.")]
+Name = Annotated[str, typer.Argument(help="The model.", autocompletion=complete_model)]
+Number = Annotated[str, typer.Argument(help="The version.", autocompletion=complete_version)]
 
 
 @app.command("ls")
@@ -54,13 +61,22 @@ def show_model(name: Name, as_json: Json = False) -> None:
             each.version,
             each.role or "-",
             each.state,
-            f"{sum(worker.ready for worker in each.workers)}",
+            f"{each.ready_workers} of {each.wanted_workers}" if each.role else "-",
             summary(each.evidence),
             each.reason or "",
         )
         for each in found.versions
     ]
     table(("version", "answers as", "state", "workers", "evidence", "why"), rows)
+    for version in found.versions:
+        minute = version.last_minute
+        if minute is not None and minute.compared:
+            show(
+                f"Version {version.version} in the last minute: compared in {minute.compared} answers, "
+                f"disagreed in {minute.disagreed}"
+            )
+        for error in version.last_errors[:ERRORS_SHOWN]:
+            show(f"Version {version.version} lately: {error}")
     if found.operation is not None:
         show(told(found.operation))
 
@@ -76,7 +92,7 @@ def add(
     labels: Annotated[Path | None, typer.Option(help="class_labels.json of a checkpoint.")] = None,
     card: Annotated[Path | None, typer.Option(help="model_card.json of a checkpoint.")] = None,
     architecture: Annotated[str | None, typer.Option(help="Of a checkpoint that does not say it itself.")] = None,
-    signature: Annotated[Path | None, typer.Option(help="Of a model archive.")] = None,
+    signature: Annotated[Path | None, typer.Option(help="minisign's, of the file.")] = None,
     wait: Wait = True,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -123,6 +139,7 @@ def workers(
     name: Name,
     version: Number,
     number: Annotated[str, typer.Argument(help="How many, or `auto` for the service's own choice.")],
+    wait: Wait = True,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -131,10 +148,18 @@ def workers(
         raise typer.BadParameter("must be a number or `auto`", param_hint="NUMBER")
     with connect() as weeds:
         changed = weeds.set_workers(name, version, None if number == "auto" else int(number))
+        until = monotonic() + STAFF_SECONDS
+        while wait and not changed.is_staffed:
+            if monotonic() > until:
+                raise Unfinished(f"Not all workers are ready within {STAFF_SECONDS:g} s. They go on loading.")
+            sleep(LOOK_SECONDS)
+            changed = version_of(weeds.model(name), version)
     if as_json:
         show_json(changed.as_json())
     elif not quiet:
-        show(f"Version {version} of {name} gets {changed.wanted_workers} workers.")
+        show(
+            f"Version {version} of {name} is to have {changed.wanted_workers} workers; it has {changed.ready_workers}."
+        )
 
 
 @app.command()
@@ -162,7 +187,7 @@ def evidence(name: Name, version: Number, as_json: Json = False) -> None:
 @app.command()
 def rollout(
     name: Name,
-    stable: Annotated[str, typer.Argument(help="The version that shall answer.")],
+    stable: Annotated[str, typer.Argument(help="The version that shall answer.", autocompletion=complete_version)],
     canary: Annotated[str | None, typer.Option(help="A version to try on some callers.")] = None,
     percent: Annotated[float, typer.Option(min=0, max=100, help="The canary's share of the callers.")] = 0.0,
     shadow: Annotated[str | None, typer.Option(help="A version that gets copies; nobody gets its answers.")] = None,
@@ -190,7 +215,9 @@ def rollout(
 @app.command()
 def promote(
     name: Name,
-    version: Annotated[str | None, typer.Argument(help="The version; the canary when none is named.")] = None,
+    version: Annotated[
+        str | None, typer.Argument(help="The version; the canary when none is named.", autocompletion=complete_version)
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Whatever its evidence says; needs a reason.")] = False,
     reason: Annotated[str | None, typer.Option(help="Why; it stands in the audit.")] = None,
     wait: Wait = True,

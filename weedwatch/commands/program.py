@@ -41,6 +41,8 @@ def main() -> int:
     try:
         returned = app(standalone_mode=False)  # the code of typer.Exit, else None
         sys.stdout.flush()
+        if returned == Code.INTERRUPTED:
+            os._exit(Code.INTERRUPTED)  # whatever thread still waits for an answer
         return returned if isinstance(returned, int) else Code.DONE
     except (typer.Abort, KeyboardInterrupt):
         return Code.INTERRUPTED

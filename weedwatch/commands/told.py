@@ -7,7 +7,7 @@ from weedwatch.types import Evidence, EvidenceSummary, Operation
 
 def told(operation: Operation) -> str:
     """What has become of a change."""
-    why = f" {operation.why}" if operation.why else ""
+    why = f" Why: {operation.why}" if operation.why else ""
     if operation.version is not None:
         what = f"Version {operation.version} of {operation.model}"
         if operation.state == "done":

@@ -1,14 +1,21 @@
 """Settings and where they come from, exit codes, progress in words."""
 
+import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.proofs.stack import clean_environment
 from weedwatch.commands.common import Code, code_of
 from weedwatch.commands.talk import Meter, counted
 from weedwatch.errors import Refused, Unfinished, Unreachable, WrongSettings
 from weedwatch.progress import Progress
 from weedwatch.settings import load
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -80,3 +87,18 @@ def test_bytes_are_told_in_megabytes() -> None:
     assert counted(Progress("uploading", 4_100_000, 10_200_000, "bytes", 2e6, 3.05)) == (
         "4.1 of 10.2 MB, 2.0 MB/s, 3 s left"
     )
+
+
+def test_an_interrupt_ends_at_once_whatever_is_waited_for(folder: Path) -> None:
+    (folder / "photo.jpg").write_bytes(b"photo")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        command = [sys.executable, "-m", "weedwatch", "--url", url, "predict", "photo.jpg"]
+        environment = clean_environment() | {"PYTHONPATH": str(ROOT)}
+        with subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE) as program:
+            connection, _ = silent.accept()
+            with connection:  # it waits for an answer now
+                program.send_signal(signal.SIGINT)
+                _, said = program.communicate(timeout=30)
+    assert (program.returncode, said) == (Code.INTERRUPTED, b"")
