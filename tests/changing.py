@@ -188,11 +188,13 @@ def without_model(root: Path, **environment: str) -> Iterator[Changing]:
 @contextmanager
 def _running(root: Path, store: Path, environment: dict[str, str]) -> Iterator[Changing]:
     stack = Stack(root, store.parent, environment={"WEEDWATCH_MODEL_STORE": str(store), **environment})
+    began = time.monotonic()
     try:
         stack.start()
         with httpx2.Client(base_url=f"http://127.0.0.1:{stack.port}", timeout=60) as http:
             place = Changing(stack, store, http)
             place.wait_until_started()
+            stack.cold_seconds = time.monotonic() - began
             yield place
     finally:
         stack.stop()
