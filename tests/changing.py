@@ -188,6 +188,7 @@ def without_model(root: Path, **environment: str) -> Iterator[Changing]:
 @contextmanager
 def _running(root: Path, store: Path, environment: dict[str, str]) -> Iterator[Changing]:
     stack = Stack(root, store.parent, environment={"WEEDWATCH_MODEL_STORE": str(store), **environment})
+    began = time.monotonic()
     try:
         stack.start()
         began = time.monotonic()

@@ -175,7 +175,7 @@ export const strings = {
     badge: { stable: 'stable', canary: (share) => `canary ${number(share)} %`, shadow: (share) => `shadow ${number(share)} %` },
     state: {
       uploaded: 'It has arrived and waits for its check.',
-      checking: 'It is being checked; nothing of it runs in the service meanwhile.',
+      checking: 'It is being checked, apart from the service.',
       refused: 'It was refused.',
       sick: 'It was taken away because it failed.',
       retired: 'It is no longer known to the service.',

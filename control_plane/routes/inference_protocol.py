@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from control_plane import asking, schemas, tensors, uploads
 from control_plane.dependencies import CorrelationId, Parts, RequestId, Service
 from control_plane.domain import Label
-from control_plane.errors import FileTooLarge, ModelNotFound, ModelNotLoaded, ServingError, UnsupportedMediaType
+from control_plane.errors import FileTooLarge, ModelNotLoaded, ServingError, UnsupportedMediaType
 from control_plane.lifecycle import Served
 from control_plane.prediction import Asked, Recorded
 from control_plane.requests import is_correlation_id
@@ -254,13 +254,11 @@ def _find(service: Parts, name: str, version: str | None) -> Served:
     """The version that is asked for, else stable.
 
     Raises:
-        ModelNotFound: It does not answer at present.
+        ModelNotFound, ModelNotLoaded: It does not answer at present.
     """
-    if version is not None:
-        return service.fleet.choose(name, version, "")[0]
-    if name not in service.fleet.rollouts:
-        raise ModelNotFound(f"No model '{name}' is served; GET /info lists what is.")
-    return service.fleet.stable_of(name)
+    if version is None and name in service.fleet.rollouts:
+        return service.fleet.stable_of(name)
+    return service.fleet.choose(name, version, "")[0]
 
 
 def _readiness(good: bool, **facts: str) -> Response:

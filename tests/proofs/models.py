@@ -1,4 +1,7 @@
-"""The proof of the models: `python -m tests.proofs.models` (LINE, SHARE and RESUME from the environment)."""
+"""The proof of the models: `python -m tests.proofs.models` (LINE, SHARE, RESUME and CASE from the environment).
+
+CASE chooses among the faults of line 3: CASE=F15,F17.
+"""
 
 from tests.proofs.harness import Line, prove
 from tests.proofs.models_lines import (
