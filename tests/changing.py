@@ -191,7 +191,6 @@ def _running(root: Path, store: Path, environment: dict[str, str]) -> Iterator[C
     began = time.monotonic()
     try:
         stack.start()
-        began = time.monotonic()
         with httpx2.Client(base_url=f"http://127.0.0.1:{stack.port}", timeout=60) as http:
             place = Changing(stack, store, http)
             place.wait_until_started()
