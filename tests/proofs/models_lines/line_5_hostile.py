@@ -98,9 +98,15 @@ def _zeros(uploads: Uploading) -> tuple[list[str], float]:
     before = process.memory_info().rss
     assert uploads.keys is not None
     answer = uploads.send_zeros(ZEROS_BYTES, "109", signature_of(Zeros(ZEROS_BYTES), uploads.keys))
-    grown = (process.memory_info().rss - before) / 2**20
+    grown = (_peak(process.pid) - before) / 2**20
     fault = uploads.met("2 GiB of zeros", "no zip archive", "109", answer)
     return ([fault] if fault else []), grown
+
+
+def _peak(pid: int) -> int:
+    """The most memory that a process ever had, in bytes."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
 
 
 def _killed(context: Context, uploads: Uploading) -> list[Figure]:
