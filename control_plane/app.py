@@ -19,6 +19,7 @@ from control_plane.dispatch import Dispatcher
 from control_plane.errors import DatabaseUnavailable
 from control_plane.evaluation import Evaluator
 from control_plane.exchange import Exchange
+from control_plane.intake import Intake
 from control_plane.lifecycle import Fleet
 from control_plane.metrics import Metrics
 from control_plane.pictures import Pictures
@@ -149,6 +150,7 @@ async def _open(stack: AsyncExitStack, settings: Settings, metrics: Metrics, tok
         handler_log=settings.handler_log,
     )
     await changes.open()
+    intake = Intake(database, settings)
     spool = Spool(settings.spool_dir, settings.replica, max_bytes=settings.spool_max_bytes, metrics=metrics)
     spool.open()
     stack.callback(spool.close)
@@ -169,6 +171,7 @@ async def _open(stack: AsyncExitStack, settings: Settings, metrics: Metrics, tok
         recorder.replay(),
         share.run(),
         changes.run(),
+        intake.run(),
         fleet.run(),
         shadows.run(),
         readiness.run(),
@@ -181,6 +184,7 @@ async def _open(stack: AsyncExitStack, settings: Settings, metrics: Metrics, tok
         database=database,
         fleet=fleet,
         changes=changes,
+        intake=intake,
         pictures=pictures,
         predictor=predictor,
         readiness=readiness,

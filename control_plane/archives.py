@@ -64,7 +64,7 @@ def newest(model_store: Path, model: str) -> Archive:
             f"or put one there. It is then served without a restart."
         )
     _, version, file = max(archives, key=lambda each: _sortable(each[1]))
-    return _readable(file, model, version)
+    return read(file, model, version)
 
 
 def find(model_store: Path, model: str, version: str) -> Archive:
@@ -75,7 +75,7 @@ def find(model_store: Path, model: str, version: str) -> Archive:
     """
     for file in sorted(model_store.glob("*.mar")):
         if (found := _identity(file)) and found[:2] == (model, version):
-            return _readable(file, model, version)
+            return read(file, model, version)
     _refuse_unreadable(model_store, lambda name: name == f"{model}-{version}.mar")
     raise NoArchive(
         f"There is no archive of '{model}' version '{version}' in {model_store}. "
@@ -89,7 +89,13 @@ def digest(file: Path) -> bytes:
         return hashlib.file_digest(content, "sha256").digest()
 
 
-def _readable(file: Path, model: str, version: str) -> Archive:
+def files_of(model_store: Path, model: str, version: str) -> list[Path]:
+    """All archives of one version; there should be one."""
+    return [file for file in model_store.glob("*.mar") if (found := _identity(file)) and found[:2] == (model, version)]
+
+
+def read(file: Path, model: str, version: str) -> Archive:
+    """Raises NoArchive when it cannot be read."""
     try:
         return _read(file, model, version)
     except UNREADABLE as error:

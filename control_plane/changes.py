@@ -377,6 +377,7 @@ class Changes:
             return
         extra = {"model": rollout.model, "version": canary, "cause": why.sentence}
         log.warning("the guard takes a canary away", extra=extra)
+        self._fleet.failures.note((rollout.model, canary), why.sentence)
         with contextlib.suppress(Conflict):  # somebody was faster
             await self._begin(rollout.model, None, "guard", "rollback", rollout.revision, why.sentence)
             self._metrics.guard_rollbacks.labels(rollout.model, canary, why.reason).inc()

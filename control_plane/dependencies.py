@@ -15,6 +15,7 @@ from control_plane.changes import Changes
 from control_plane.database import Database
 from control_plane.dispatch import Dispatcher
 from control_plane.errors import Unauthorized
+from control_plane.intake import Intake
 from control_plane.lifecycle import Fleet
 from control_plane.metrics import Metrics
 from control_plane.pictures import Pictures
@@ -34,6 +35,7 @@ class Parts:
     database: Database
     fleet: Fleet
     changes: Changes
+    intake: Intake
     pictures: Pictures
     predictor: Predictor
     readiness: Readiness

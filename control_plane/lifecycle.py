@@ -511,6 +511,8 @@ def memory_of(worker: Worker) -> int | None:
     """Bytes that a worker takes; None where it cannot be seen, as in another container."""
     if worker.memory_bytes is not None:
         return worker.memory_bytes
+    if worker.pid <= 0:  # TorchServe has not started its process yet
+        return None
     try:
         process = psutil.Process(worker.pid)
         is_worker = any(word.endswith(WORKER_PROGRAM) for word in process.cmdline())

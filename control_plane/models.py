@@ -93,6 +93,12 @@ async def versions(connection: Connection, model: str | None = None) -> list[Mod
     return await cursor.fetchall()
 
 
+async def version_names(connection: Connection, model: str) -> list[str]:
+    """Of all that were ever known."""
+    cursor = await connection.execute("SELECT version FROM model_versions WHERE model = %(model)s", {"model": model})
+    return [str(row[0]) for row in await cursor.fetchall()]
+
+
 async def find_version(connection: Connection, model: str, version: str) -> ModelVersion | None:
     cursor = connection.cursor(row_factory=class_row(ModelVersion))
     await cursor.execute(
@@ -123,6 +129,68 @@ async def set_workers(connection: Connection, model: str, version: str, workers:
         "UPDATE model_versions SET workers = %(workers)s WHERE model = %(model)s AND version = %(version)s",
         {"model": model, "version": version, "workers": workers},
     )
+
+
+async def put_upload(connection: Connection, version: ModelVersion) -> None:
+    """A version that is on its way in; `archive` is the upload's id until it is ready. What was there is replaced."""
+    await connection.execute(
+        """
+        INSERT INTO model_versions (
+            model, version, archive, sha256, source, labels, metrics, created_by, created_at, state, reason)
+        VALUES (
+            %(model)s, %(version)s, %(archive)s, %(sha256)s, %(source)s, %(labels)s, %(metrics)s, %(created_by)s,
+            %(created_at)s, %(state)s, %(reason)s)
+        ON CONFLICT (model, version) DO UPDATE SET
+            archive = excluded.archive, sha256 = excluded.sha256, source = excluded.source, labels = excluded.labels,
+            metrics = excluded.metrics, created_by = excluded.created_by, created_at = excluded.created_at,
+            state = excluded.state, reason = excluded.reason, workers = NULL
+        """,
+        vars(version) | {"labels": Jsonb(version.labels), "metrics": Jsonb(version.metrics)},
+    )
+
+
+async def uploads(connection: Connection) -> list[ModelVersion]:
+    """All that are on their way in."""
+    cursor = connection.cursor(row_factory=class_row(ModelVersion))
+    await cursor.execute("SELECT * FROM model_versions WHERE state IN ('uploaded', 'checking') ORDER BY created_at")
+    return await cursor.fetchall()
+
+
+async def note_upload(connection: Connection, upload: str, state: str, reason: str | None) -> bool:
+    """How far an upload is, or that it is refused; False when it is not on its way any more."""
+    cursor = await connection.execute(
+        """
+        UPDATE model_versions SET state = %(state)s, reason = %(reason)s
+        WHERE archive = %(upload)s AND state IN ('uploaded', 'checking')
+        """,
+        {"upload": upload, "state": state, "reason": reason},
+    )
+    return cursor.rowcount == 1
+
+
+async def note_digest(connection: Connection, upload: str, sha256: bytes) -> None:
+    """Of the archive that an upload has become."""
+    await connection.execute(
+        """
+        UPDATE model_versions SET sha256 = %(sha256)s
+        WHERE archive = %(upload)s AND state IN ('uploaded', 'checking')
+        """,
+        {"upload": upload, "sha256": sha256},
+    )
+
+
+async def take_upload(connection: Connection, upload: str, ready: ModelVersion) -> bool:
+    """It has become a version; False when it is not on its way any more."""
+    cursor = await connection.execute(
+        """
+        UPDATE model_versions SET
+            archive = %(archive)s, sha256 = %(sha256)s, labels = %(labels)s, metrics = %(metrics)s, state = 'ready',
+            reason = NULL
+        WHERE archive = %(upload)s AND state IN ('uploaded', 'checking')
+        """,
+        vars(ready) | {"upload": upload, "labels": Jsonb(ready.labels), "metrics": Jsonb(ready.metrics)},
+    )
+    return cursor.rowcount == 1
 
 
 async def rollouts(connection: Connection) -> list[Rollout]:

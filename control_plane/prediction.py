@@ -143,7 +143,7 @@ class Predictor:
             "traceparent": asked.traceparent,
         }
         top_k = len(served.archive.labels) if asked.all_labels else max(asked.top_k, LEAST_TOP_K)
-        _check_fits(served.archive, picture.shape, top_k)
+        check_fits(served.archive, picture.shape, top_k)
         item = Item(
             picture.data,
             {**{name: value for name, value in ids.items() if value}, "top_k": top_k},
@@ -197,7 +197,7 @@ class Predictor:
         self._metrics.milliseconds_public.observe(1000 * seconds)
 
 
-def _check_fits(archive: Archive, shape: tuple[int, ...] | None, top_k: int) -> None:
+def check_fits(archive: Archive, shape: tuple[int, ...] | None, top_k: int) -> None:
     """Raises InvalidRequest when the version cannot take this tensor, or list so many labels."""
     name = f"'{archive.model}' version '{archive.version}'"
     if not archive.reads_tensors and (shape is not None or top_k > MAX_TOP_K):

@@ -29,9 +29,9 @@ class Share:
         self.report: Callable[[], Facts] = dict  # what this replica says of itself
         self._database = database
         self._name = name
-        self._process = uuid.uuid4().hex  # two processes of one name must not take each other for themselves
+        self.process = uuid.uuid4().hex  # two processes of one name must not take each other for themselves
         self._has_beaten = False
-        self._yields = False
+        self.yields = False  # to another process of this name
         self._leads_until = 0.0
 
     def of(self, workers: int) -> int:
@@ -48,7 +48,7 @@ class Share:
 
     async def lead(self) -> bool:
         """Become or stay the leader; False when another one is."""
-        if self._yields:
+        if self.yields:
             self._leads_until = 0.0
             return False
         asked = monotonic()
@@ -85,20 +85,20 @@ class Share:
         if not self._database.ready:
             raise DatabaseUnavailable
         async with self._database.connection() as connection:
-            before = await beat(connection, self._name, {**self.report(), "process": self._process})
-            self._look_for_namesake(before)
+            before = await beat(connection, self._name, {**self.report(), "process": self.process})
+            self.note_predecessor(before)
             return await living(connection, DEAD_SECONDS)
 
-    def _look_for_namesake(self, process: str | None) -> None:
+    def note_predecessor(self, process: str | None) -> None:
         """Whoever wrote in our row after we did is another living process: of the two, one must not lead."""
-        namesake = process if self._has_beaten and process != self._process else None
+        namesake = process if self._has_beaten and process != self.process else None
         self._has_beaten = True
         if namesake is not None:
             log.error(
                 "another control plane has the same name; give each a WEEDWATCH_REPLICA of its own",
                 extra={"replica": self._name},
             )
-        self._yields = namesake is not None and namesake < self._process
+        self.yields = namesake is not None and namesake < self.process
 
     async def _others(self) -> list[Facts]:
         async with self._database.connection() as connection:

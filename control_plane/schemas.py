@@ -426,11 +426,12 @@ class ModelFacts(ModelSummary):
 
 
 class NewVersion(BaseModel):
-    """A version whose archive lies in the model store."""
+    """A version whose archive lies in the model store, or at a URL that the operator allows."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: Name
+    url: str | None = Field(None, max_length=2000, description="Of the archive; below a prefix that is allowed.")
 
 
 class WantedWorkers(BaseModel):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, FilePath, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -74,6 +74,25 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(8, ge=1, description="Connections to PostgreSQL at most.")
     probe_seconds: float = Field(2.0, gt=0, description="Between two reference predictions that prove readiness.")
 
+    quarantine_dir: Path | None = Field(
+        None, description="Folder in which uploads wait for the quarantine's verdict; in the state folder if not set."
+    )
+    quarantine_seconds: float = Field(600.0, gt=0, le=86400, description="For the check of one uploaded version.")
+    quarantine_network: bool = Field(
+        False,
+        description="Check uploads also where the quarantine cannot cut itself off from the network. Not advised.",
+    )
+    max_version_bytes: int = Field(2 * 2**30, ge=1024, description="Largest accepted model version, in bytes.")
+    model_urls: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Versions are taken from URLs below these prefixes, comma-separated; file:///folder/ too."
+    )
+    signing_key_file: FilePath | None = Field(
+        None, description="minisign's public key. When set, only uploads that it signed are taken."
+    )
+    handler_digests: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="SHA-256 of code that uploaded archives may carry beside the platform's own, comma-separated."
+    )
+
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins of browsers' pages that may call the API, comma-separated."
     )
@@ -94,7 +113,9 @@ class Settings(BaseSettings):
             ) from None
         return value
 
-    @field_validator("cors_origins", "torchserve_inference", "torchserve_management", mode="before")
+    @field_validator(
+        "cors_origins", "torchserve_inference", "torchserve_management", "model_urls", "handler_digests", mode="before"
+    )
     @classmethod
     def _split_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -106,6 +127,10 @@ class Settings(BaseSettings):
     @property
     def spool_dir(self) -> Path:
         return self.state_dir / "spool"
+
+    @property
+    def uploads_dir(self) -> Path:
+        return self.quarantine_dir or self.state_dir / "quarantine"
 
     @property
     def pictures_dir(self) -> Path:

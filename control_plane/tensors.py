@@ -3,7 +3,6 @@
 Every size is bounded before it is believed, and whatever does not fit is an InvalidRequest.
 """
 
-import base64
 import binascii
 import json
 import struct
@@ -167,8 +166,8 @@ def _listed(name: str, data: Any, shape: tuple[int, ...]) -> Any:
     if len(texts) != shape[0] or not all(isinstance(text, str) for text in texts):
         raise InvalidRequest(f"'data' of 'image' must hold {shape[0]} texts, each a picture in base64.")
     try:
-        return [base64.b64decode(text, validate=True) for text in texts]
-    except (binascii.Error, ValueError):
+        return [binascii.a2b_base64(text, strict_mode=True) for text in texts]
+    except ValueError:
         raise InvalidRequest(
             "A picture in 'data' is no base64. JSON cannot hold bytes: encode them, or send binary data."
         ) from None

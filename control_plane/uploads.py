@@ -79,7 +79,7 @@ async def receive(request: Request, *, max_bytes: int, timeout_seconds: float) -
         raise _too_large(max_bytes)
     try:
         async with asyncio.timeout(timeout_seconds):
-            stream = _stream(request)
+            stream = body_of(request)
             if form:
                 return await _form(stream, options.get(b"boundary", b""), max_bytes=max_bytes, allowed=allowed)
             return Upload(await _raw(stream, max_bytes, declared_type=bool(media_type)), {})
@@ -101,7 +101,7 @@ async def receive_tensors(request: Request, *, max_bytes: int, timeout_seconds: 
         raise too_large
     try:
         async with asyncio.timeout(timeout_seconds):
-            return await _gathered(_stream(request), max_bytes, too_large)
+            return await _gathered(body_of(request), max_bytes, too_large)
     except TimeoutError:
         raise RequestTimeout from None
 
@@ -117,7 +117,7 @@ async def receive_text(request: Request, *, timeout_seconds: float) -> bytes:
     body = b""
     try:
         async with asyncio.timeout(timeout_seconds):
-            async for chunk in _stream(request):
+            async for chunk in body_of(request):
                 body += chunk
                 if len(body) > MAX_FIELD_BYTES:
                     raise InvalidRequest(f"The body is longer than {MAX_FIELD_BYTES} bytes. Shorten it.")
@@ -126,7 +126,7 @@ async def receive_text(request: Request, *, timeout_seconds: float) -> bytes:
     return body
 
 
-async def _stream(request: Request) -> AsyncIterator[bytes]:
+async def body_of(request: Request) -> AsyncIterator[bytes]:
     """The body; `cut_off` is why the connection ended it before its end."""
     async for chunk in request.stream():
         yield chunk

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 
-from standalone import control_plane, postgres
+from standalone import control_plane, postgres, quarantine
 from standalone.block import Facts
 from standalone.child import Child
 from standalone.errors import CannotRun
@@ -49,7 +49,9 @@ async def start(family: Family, progress: Progress) -> Facts:
             together.create_task(start_control_plane(family, progress, archive, database, ports, exchange))
     except BaseExceptionGroup as group:
         raise first_of(group) from None
-    return await prove(family, progress, has_archive=archive.result())
+    facts = await prove(family, progress, has_archive=archive.result())
+    family.spawn(quarantine.program(settings, Path(run.private)))  # last: nobody waits for it at the start
+    return facts
 
 
 def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -73,11 +73,18 @@ class Changing:
         (found,) = (each for each in self.facts()["versions"] if each["version"] == version)
         return [worker["pid"] for worker in found["workers"]]
 
-    def break_unpacked(self, version: str) -> None:
-        """TorchServe's copy of the archive loses its network: workers that run go on, none can be started again."""
+    def break_unpacked(self, version: str) -> bool:
+        """TorchServe's copy of the archive loses its network: workers that run go on, none can be started again.
+
+        False when there is none to be lost.
+        """
+        broken = False
         for manifest in (Path(self.run_description()["private"]) / "models").glob("*/MAR-INF/MANIFEST.json"):
             if json.loads(manifest.read_text())["model"]["modelVersion"] == version:
-                (manifest.parent.parent / "model.onnx").unlink(missing_ok=True)
+                network = manifest.parent.parent / "model.onnx"
+                broken = broken or network.exists()
+                network.unlink(missing_ok=True)
+        return broken
 
     def ping(self) -> str:
         """What TorchServe says of itself."""
@@ -181,11 +188,13 @@ def without_model(root: Path, **environment: str) -> Iterator[Changing]:
 @contextmanager
 def _running(root: Path, store: Path, environment: dict[str, str]) -> Iterator[Changing]:
     stack = Stack(root, store.parent, environment={"WEEDWATCH_MODEL_STORE": str(store), **environment})
+    began = time.monotonic()
     try:
         stack.start()
         with httpx2.Client(base_url=f"http://127.0.0.1:{stack.port}", timeout=60) as http:
             place = Changing(stack, store, http)
             place.wait_until_started()
+            stack.cold_seconds = time.monotonic() - began
             yield place
     finally:
         stack.stop()

@@ -106,7 +106,7 @@ function CancelChange({ model, close }) {
 }
 
 function Scale({ model, version, close }) {
-  const [count, setCount] = useState(String(model.versions.find((each) => each.version === version)?.wanted_workers ?? ''));
+  const [count, setCount] = useState('');
   return html`<${Act} title=${text.scale.title(version)} effect=${text.scale.effect(version, Number(count))} label=${text.scale.label} close=${close}
     cli=${['workers', model.name, version, count || 'auto']} send=${(token) => call('PUT', address(model, 'versions', version, 'workers'), { json: { workers: count ? Number(count) : null }, token })}>
     <p class="field"><label for="act-count">${text.scale.count}</label><input id="act-count" type="number" inputmode="numeric" min="1" max="64" value=${count} aria-describedby="act-count-hint" onInput=${(event) => setCount(event.target.value)} /><small id="act-count-hint">${text.scale.countHint}</small></p><//>`;

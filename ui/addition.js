@@ -7,7 +7,7 @@ import { call, upload } from './api.js';
 
 const text = strings.models.addVersion;
 const UPLOAD_MS = 3600000;
-const PLACEHOLDER = { store: [], archive: ['--from', 'FILE.mar'], model: ['--from', 'model.pth'], url: ['--from', 'URL'] };
+const EXAMPLE = { archive: 'FILE.mar', model: 'model.pth', url: 'URL' };
 
 // `name`: of the model; empty where there is none yet, then it is asked for.
 export function Addition({ name, kind: first = 'store', close }) {
@@ -33,21 +33,22 @@ export function Addition({ name, kind: first = 'store', close }) {
       setSent(null);
     }
   }
-  const from = source ? ['--from', source.replace(/^.*[\\/](?=[^\\/]+$)/, (path) => (kind === 'url' ? path : ''))] : PLACEHOLDER[kind];
+  const from = kind === 'store' ? [] : ['--from', source || EXAMPLE[kind], ...(kind === 'model' ? ['--labels', 'class_labels.json'] : [])];
   return html`<${Act} title=${text.title} effect=${text.effect} label=${text.label} tokenFirst close=${close} send=${send}
-    cli=${['add', model || 'MODEL', version || (uploads ? '' : 'VERSION'), ...from].filter(Boolean)}>
+    cli=${['add', model || 'MODEL', version || 'VERSION', ...from]}>
     ${!name && html`<p class="field"><label for="act-model">${strings.models.newName}</label><input id="act-model" required maxlength="64" pattern="[A-Za-z0-9][A-Za-z0-9._\\-]*" value=${model} aria-describedby="act-model-hint" onInput=${(event) => setModel(event.target.value)} /><small id="act-model-hint">${strings.models.newNameHint}</small></p>`}
     <p class="field"><label for="act-kind">${text.how}</label><select id="act-kind" value=${kind} onChange=${(event) => {
       setKind(event.target.value);
       setSource('');
     }}>${Object.entries(text.kind).map(([each, words]) => html`<option value=${each} selected=${each === kind}>${words}</option>`)}</select></p>
     <div id="act-fields" class="stack" key=${kind}>
-      ${kind === 'archive' && html`<${File} name="archive" label=${text.archive} accept=".mar" required onChoose=${setSource} /><${File} name="signature" label=${text.signature} />`}
+      ${kind === 'archive' && html`<${File} name="archive" label=${text.archive} accept=".mar" required onChoose=${setSource} />`}
       ${kind === 'model' && html`<${File} name="model" label=${text.model} accept=".pth,.pt" required onChoose=${setSource} /><${File} name="labels" label=${text.labels} accept=".json" required />
         <${File} name="card" label=${text.card} accept=".json" />
         <p class="field"><label for="act-architecture">${text.architecture}</label><input id="act-architecture" name="architecture" maxlength="64" aria-describedby="act-architecture-hint" /><small id="act-architecture-hint">${text.architectureHint}</small></p>`}
+      ${uploads && html`<${File} name="signature" label=${text.signature} />`}
       ${kind === 'url' && html`<p class="field"><label for="act-url">${text.url}</label><input id="act-url" type="url" required maxlength="2000" value=${source} aria-describedby="act-url-hint" onInput=${(event) => setSource(event.target.value)} /><small id="act-url-hint">${text.urlHint}</small></p>`}
-      ${kind !== 'archive' && html`<p class="field"><label for="act-version">${text.number}</label><input id="act-version" name="version" maxlength="64" required=${kind !== 'model'} value=${version} aria-describedby="act-version-hint" onInput=${(event) => setVersion(event.target.value)} /><small id="act-version-hint">${kind === 'model' ? text.numberOptional : text.numberHint}</small></p>`}
+      <p class="field"><label for="act-version">${text.number}</label><input id="act-version" name="version" maxlength="64" required=${!uploads} value=${version} aria-describedby="act-version-hint" onInput=${(event) => setVersion(event.target.value)} /><small id="act-version-hint">${uploads ? text.numberOptional[kind] : text.numberHint}</small></p>
     </div>
     ${sent !== null && html`<p><label for="act-sent">${sent < 1 ? text.sending(sent) : text.arrived}</label><progress id="act-sent" value=${sent < 1 ? sent : null}></progress></p>`}
   <//>`;

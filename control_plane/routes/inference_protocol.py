@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from control_plane import asking, schemas, tensors, uploads
 from control_plane.dependencies import CorrelationId, Parts, RequestId, Service
 from control_plane.domain import Label
-from control_plane.errors import FileTooLarge, ModelNotFound, ModelNotLoaded, ServingError, UnsupportedMediaType
+from control_plane.errors import FileTooLarge, ModelNotLoaded, ServingError, UnsupportedMediaType
 from control_plane.lifecycle import Served
 from control_plane.prediction import Asked, Recorded
 from control_plane.requests import is_correlation_id
@@ -28,6 +28,8 @@ from control_plane.version import VERSION
 BODY_PICTURES = 2  # of the largest size fit into a body: one of them in base64
 BODY_BYTES = 16 * 2**20  # fit in any case: as many tensors of 224 × 224 as a request may hold
 SMALL_BYTES = 64 * 1024  # a body up to here is read faster than a thread is asked
+
+_reading = asyncio.Semaphore(2)  # a body takes several times its size while it is read
 
 _FAILED: dict[int | str, dict[str, Any]] = {"4XX": {"model": schemas.Failed}, "5XX": {"model": schemas.Failed}}
 _MODEL = "/v2/models/{name}"
@@ -143,7 +145,8 @@ async def _infer(
     if len(body) <= SMALL_BYTES:
         inferring = tensors.read(body, header_length)
     else:
-        inferring = await asyncio.to_thread(tensors.read, body, header_length)
+        async with _reading:
+            inferring = await asyncio.to_thread(tensors.read, body, header_length)
     del body
     pictures = await _pictures(inferring, max_bytes=settings.max_image_bytes, max_pixels=settings.max_pixels)
     stages.labels("check").observe(monotonic() - started)
@@ -251,13 +254,11 @@ def _find(service: Parts, name: str, version: str | None) -> Served:
     """The version that is asked for, else stable.
 
     Raises:
-        ModelNotFound: It does not answer at present.
+        ModelNotFound, ModelNotLoaded: It does not answer at present.
     """
-    if version is not None:
-        return service.fleet.choose(name, version, "")[0]
-    if name not in service.fleet.rollouts:
-        raise ModelNotFound(f"No model '{name}' is served; GET /info lists what is.")
-    return service.fleet.stable_of(name)
+    if version is None and name in service.fleet.rollouts:
+        return service.fleet.stable_of(name)
+    return service.fleet.choose(name, version, "")[0]
 
 
 def _readiness(good: bool, **facts: str) -> Response:

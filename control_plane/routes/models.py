@@ -5,21 +5,24 @@ import contextlib
 import re
 from collections.abc import AsyncIterator
 from time import monotonic
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.sse import EventSourceResponse
+from pydantic import ValidationError
 
-from control_plane import evaluations, models, registry, schemas, weighing
+from control_plane import evaluations, fetching, models, problems, registry, schemas, weighing
 from control_plane.archives import NoArchive
 from control_plane.database import Connection, within
 from control_plane.dependencies import Admin, Parts, Service
 from control_plane.errors import Conflict, DatabaseUnavailable, ModelNotFound, NotFound
 from control_plane.lifecycle import Served
 from control_plane.models import ModelVersion, Operation
+from control_plane.receiving import FORM_OVERHEAD_BYTES, receive_files, too_large
 from control_plane.rollout import Rollout
 from control_plane.schemas import Name
+from control_plane.uploads import receive_text
 
 router = APIRouter(tags=["models"])
 
@@ -29,6 +32,30 @@ WATCH_SECONDS = 600.0
 IfMatch = Annotated[
     str | None, Header(description='The revision that was read, as in `"3"`; another one answers 409.', max_length=32)
 ]
+
+_FILE = {"type": "string", "format": "binary"}
+_NEW_VERSION: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": schemas.NewVersion.model_json_schema()},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "archive": {**_FILE, "description": "A .mar file; or else model and labels."},
+                        "model": {**_FILE, "description": "A model.pth: a checkpoint or a bare state dict."},
+                        "labels": {**_FILE, "description": "Its class_labels.json."},
+                        "card": {**_FILE, "description": "Its model_card.json, where there is one."},
+                        "signature": {**_FILE, "description": "minisign's .minisig of the archive or the model."},
+                        "version": {"type": "string", "description": "By default what the archive says, or the next."},
+                        "architecture": {"type": "string", "description": "Of a bare state dict."},
+                    },
+                }
+            },
+        },
+    }
+}
 
 
 @router.get("/models", summary="All models and who answers for each")
@@ -50,16 +77,58 @@ async def get_model(service: Service, response: Response, name: Name) -> schemas
     )
 
 
-@router.post("/models/{name}/versions", summary="Add a version whose archive lies in the model store", status_code=201)
-async def add_version(service: Service, actor: Admin, name: Name, new: schemas.NewVersion) -> schemas.VersionFacts:
+@router.post(
+    "/models/{name}/versions",
+    summary="Add a version: from the model store, from a URL, or uploaded",
+    status_code=201,
+    responses={
+        202: {"model": schemas.VersionFacts, "description": "It is on its way in; GET /models/{name} says how far."}
+    },
+    openapi_extra=_NEW_VERSION,
+)
+async def add_version(
+    request: Request, response: Response, service: Service, actor: Admin, name: Name
+) -> schemas.VersionFacts:
     """It answers nobody until the rollout says so. Adding one again after it was sick gives it another try."""
-    try:
-        added = await registry.add_version(
-            service.database, service.settings.model_store, name, new.version, actor=actor
-        )
-    except NoArchive as error:
-        raise NotFound(str(error)) from error
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        added = await _upload(request, service, actor, name)
+        response.status_code = 202
+    else:
+        new = await _new_version(request, service)
+        if new.url is not None:
+            fetching.check_allowed(new.url, service.settings.model_urls)
+            async with service.intake.place(name) as place:
+                fields = {"version": new.version}
+                added = await service.intake.submit(place, name, fields, actor=actor, url=new.url)
+            response.status_code = 202
+        else:
+            try:
+                added = await registry.add_version(
+                    service.database, service.settings.model_store, name, new.version, actor=actor
+                )
+            except NoArchive as error:
+                raise NotFound(str(error)) from error
     return _version(service, service.fleet.rollouts.get(name), added)
+
+
+async def _new_version(request: Request, service: Parts) -> schemas.NewVersion:
+    body = await receive_text(request, timeout_seconds=service.settings.upload_timeout_seconds)
+    try:
+        return schemas.NewVersion.model_validate_json(body)
+    except ValidationError as error:
+        raise problems.invalid(error) from None
+
+
+async def _upload(request: Request, service: Parts, actor: str, name: str) -> ModelVersion:
+    settings = service.settings
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > settings.max_version_bytes + FORM_OVERHEAD_BYTES:
+        raise too_large(settings.max_version_bytes)
+    async with service.intake.place(name, int(declared) if declared.isdecimal() else 0) as place:
+        fields = await receive_files(
+            request, place, max_bytes=settings.max_version_bytes, timeout_seconds=settings.upload_timeout_seconds
+        )
+        return await service.intake.submit(place, name, fields, actor=actor)
 
 
 @router.delete("/models/{name}/versions/{version}", summary="Forget a version that does not answer", status_code=204)

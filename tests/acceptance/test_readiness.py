@@ -79,7 +79,8 @@ def test_a_dead_canary_is_named_and_taken_away_by_itself(models: Changing, photo
         models.break_unpacked("2")
         for pid in models.workers("2"):
             os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: "plants-2.mar cannot be loaded" in (models.health_of("2").get("reason") or ""), SECONDS)
+        wait_until(lambda: models.health_of("2").get("reason") is not None, SECONDS)
+        assert models.health_of("2")["role"] == "canary"
         assert models.stack.is_ready()
         wait_until(lambda: models.facts()["rollout"]["canary"] is None, SECONDS)
 
@@ -88,4 +89,4 @@ def test_a_dead_canary_is_named_and_taken_away_by_itself(models: Changing, photo
     assert (operation["actor"], operation["action"], operation["state"]) == ("guard", "rollback", "done")
     assert "has answered nothing" in operation["why"]
     (dead,) = (each for each in models.facts()["versions"] if each["version"] == "2")
-    assert "cannot be loaded" in dead["last_errors"][0]
+    assert "has answered nothing" in " ".join(dead["last_errors"])

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -173,3 +173,25 @@ def current_commit() -> str:
 def _git(*arguments: str) -> str:
     done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
     return done.stdout.strip()
+
+
+def run_cases(context: Context, cases: Mapping[str, Callable[[], list[Figure]]]) -> list[Figure]:
+    """Run the cases one after the other; CASE=F04,F06 chooses. One that breaks falls short, the others still run."""
+    chosen = {name for name in os.environ.get("CASE", "").split(",") if name}
+    figures: list[Figure] = []
+    for name, case in cases.items():
+        if chosen and name not in chosen:
+            continue
+        started = time.monotonic()
+        try:
+            found = case()
+        except OutOfTime:
+            raise
+        except Exception as error:
+            traceback.print_exc()
+            found = [Figure(f"{name} ran to its end", f"{type(error).__name__}: {str(error)[:200]}", "yes", False)]
+        figures += found
+        short = [each.name for each in found if not each.holds]
+        outcome = f"falls short: {'; '.join(short)}" if short else "holds"
+        context.say(f"{name}: {time.monotonic() - started:.0f} s, {outcome}")
+    return figures

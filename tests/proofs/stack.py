@@ -29,6 +29,7 @@ KINDS = {
     "java": "org.pytorch.serve.ModelServer",
     "control plane": "control_plane",
     "postgres": "/bin/postgres",
+    "quarantine": "quarantine",
 }
 
 
@@ -60,6 +61,8 @@ class Stack:
     environment: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     front: subprocess.Popen[bytes] | None = None
+    cold_seconds: float = 0.0
+    """From its start to ready."""
 
     @property
     def state(self) -> Path:
@@ -145,7 +148,7 @@ def running(stack: Stack) -> Iterator[Stack]:
     """Start, wait until ready, and end it whatever happens."""
     try:
         stack.start()
-        stack.wait_until_ready()
+        stack.cold_seconds = stack.wait_until_ready()
         yield stack
     finally:
         stack.stop()

@@ -50,7 +50,7 @@ export function Models() {
   return html`<h1>${text.title}</h1><div class="stack">
     <${Away} problem=${problem} seen=${seen} look=${look} />
     ${!seen && !problem && html`<${Loading} label=${text.loading} />`}
-    ${seen?.items.length === 0 && html`<${None} look=${look} />`}
+    ${seen?.items.length === 0 && html`<${None} reasons=${health?.reasons} look=${look} />`}
     ${seen?.items.length > 0 && html`<ul class="cards wide">${seen.items.map((each) => html`<li key=${each.name}><a class="card model" href=${`#/models/${encodeURIComponent(each.name)}`}>
       <strong class="name">${each.name}</strong><${Readiness} model=${each} reasons=${health?.reasons} /><span class="muted">${text.rollout(each.rollout)}</span></a></li>`)}</ul>`}
   </div>`;
@@ -61,7 +61,7 @@ export function Readiness({ model, reasons = [] }) {
   return html`<span class="state bad"><${Icon} name="triangle-alert" /><span><strong>${text.notReady}</strong> ${reasons.join(' ') || text.noVersion}</span></span>`;
 }
 
-function None({ look }) {
+function None({ reasons = [], look }) {
   const [adds, setAdds] = useState(false);
   const closed = (answer) => {
     setAdds(false);
@@ -69,7 +69,8 @@ function None({ look }) {
     look();
   };
   return html`<${Note} title=${text.none}><p>${text.noneText}</p><p><${Copy} text=${text.packageCommand} label=${text.none} /></p>
-    <p>${text.noneThen}</p><p><${Copy} text=${text.addCommand} label=${text.addVersion.title} /></p>
-    <p><button type="button" onClick=${() => setAdds(true)}><${Icon} name="upload" />${text.newModel}</button></p><//>
+    <p>${text.noneThen}</p>
+    <p><button type="button" onClick=${() => setAdds(true)}><${Icon} name="upload" />${text.newModel}</button></p>
+    ${reasons.length > 0 && html`<p class="muted">${text.says} ${reasons.join(' ')}</p>`}<//>
     ${adds && html`<${Addition} name="" kind="model" close=${closed} />`}`;
 }

@@ -1,12 +1,10 @@
 """Where the faults of the core happen: the whole service, on a PostgreSQL of the proof's own behind a proxy."""
 
-import os
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import psycopg
@@ -19,7 +17,8 @@ from tests.faults.postgres import OwnPostgres, own_postgres
 from tests.faults.processes import wait_until
 from tests.faults.proxy import Proxy
 from tests.hostile.contract import FAULT_REFUSALS
-from tests.proofs.harness import Context, OutOfTime
+from tests.proofs import harness
+from tests.proofs.harness import Context
 from tests.proofs.replicas import Replica
 from tests.proofs.results import Figure, at_least, is_true, none_of
 from tests.proofs.samples import samples
@@ -161,24 +160,12 @@ Case = Callable[[Arena], list[Figure]]
 
 
 def run_cases(place: Arena, cases: dict[str, Case]) -> list[Figure]:
-    """Run the cases one after the other; CASE=F04,F06 chooses. One that breaks falls short, the others still run."""
-    chosen = {name for name in os.environ.get("CASE", "").split(",") if name}
-    figures: list[Figure] = []
-    for name, case in cases.items():
-        if chosen and name not in chosen:
-            continue
-        started = time.monotonic()
+    """Run the cases one after the other, each with the way to the database as it was."""
+
+    def run(case: Case) -> list[Figure]:
         try:
-            found = case(place)
-        except OutOfTime:
-            raise
-        except Exception as error:
-            traceback.print_exc()
-            found = [Figure(f"{name} ran to its end", f"{type(error).__name__}: {str(error)[:200]}", "yes", False)]
+            return case(place)
         finally:
             place.proxy.forward()
-        figures += found
-        short = [each.name for each in found if not each.holds]
-        outcome = f"falls short: {'; '.join(short)}" if short else "holds"
-        place.context.say(f"{name}: {time.monotonic() - started:.0f} s, {outcome}")
-    return figures
+
+    return harness.run_cases(place.context, {name: partial(run, case) for name, case in cases.items()})

@@ -3,12 +3,13 @@
 import shutil
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tests.changing import Changing, changing
 from tests.checker.client import ask, asking
 from tests.faults.processes import wait_until
-from tests.proofs.harness import Context
+from tests.proofs.harness import Context, run_cases
 from tests.proofs.models_lines import side_by_side, worse_versions
 from tests.proofs.results import Figure, at_most, for_the_record, is_true, none_of
 from tests.proofs.samples import samples
@@ -21,13 +22,22 @@ KINDS = ("control plane", "java", "postgres")
 
 
 def run(context: Context) -> list[Figure]:
+    cases = {
+        "F15": _interrupted,
+        "F17": side_by_side.run,
+        "F18": worse_versions.canaries,
+        "F19": worse_versions.shadows,
+    }
+    return run_cases(context, {name: partial(case, context) for name, case in cases.items()})
+
+
+def _interrupted(context: Context) -> list[Figure]:
     with changing(context.root) as place:
         place.add("2")
         figures: list[Figure] = []
         for kind in KINDS:
             figures += _killed(context, place, kind)
-        figures += _wiped(context, place)
-    return [*figures, *side_by_side.run(context), *worse_versions.run(context)]
+        return [*figures, *_wiped(context, place)]
 
 
 def _killed(context: Context, place: Changing, kind: str) -> list[Figure]:

@@ -32,8 +32,8 @@ def run(context: Context) -> list[Figure]:
         return [
             *_no_model(place),
             *_workers_asked_for(context, place),
-            *_dead_canary(context, place, "2", "killed", _kill_for_good, "cannot be loaded"),
-            *_dead_canary(context, place, "3", "frozen", _freeze_again_and_again, "not answered"),
+            *_dead_canary(context, place, "2", "killed", _kill_for_good),
+            *_dead_canary(context, place, "3", "frozen", _freeze_again_and_again),
             *_truncated(place),
             *_other_labels(place),
         ]
@@ -90,9 +90,9 @@ def _workers_asked_for(context: Context, place: Changing) -> list[Figure]:
 
 
 def _dead_canary(
-    context: Context, place: Changing, version: str, how: str, hurt: Callable[[Changing, str], None], words: str
+    context: Context, place: Changing, version: str, how: str, hurt: Callable[[Changing, str], None]
 ) -> list[Figure]:
-    """`hurt` is called again and again: the workers must not come back."""
+    """`hurt` is called again and again."""
     name = f"canary's workers {how} for good"
     as_version(place.aside, place.store, version)
     added = place.http.post(f"{MODEL}/versions", json={"version": version}, headers=place.admin)
@@ -100,13 +100,15 @@ def _dead_canary(
     assert place.change({"stable": "1", "canary": version, "canary_percent": 30})["state"] == "done"
     time.sleep(PAUSE_SECONDS)
     named = gone = float("inf")
+    reason = ""
     pictures = list(samples(context.root).values())
     with asking([place.stack.port], pictures, clients=2, per_second=6) as log, sampling(place.stack.port) as said:
         began = time.monotonic()
         while time.monotonic() - began < WAIT_SECONDS and gone == float("inf"):
             hurt(place, version)
-            if words in str(place.health_of(version).get("reason")):
-                named = min(named, time.monotonic() - began)
+            health = place.health_of(version)
+            if health.get("reason") and health["role"] == "canary":
+                reason, named = health["reason"], min(named, time.monotonic() - began)
             if place.facts()["rollout"]["canary"] is None:
                 gone = time.monotonic() - began
             time.sleep(0.2)
@@ -115,6 +117,7 @@ def _dead_canary(
     bad = [f"{each.status} {each.code}" for each in log.all() if each.status != 200]
     return [
         at_most(f"{name}: named in /health/detailed after", named, SAID_SECONDS, "s"),
+        for_the_record(f"{name}: the reason", reason[:160]),
         at_most(f"{name}: rolled back by itself after", gone, SAID_SECONDS, "s"),
         is_true(f"{name}: by the guard, which says why", operation["actor"] == "guard", str(operation["why"])[:160]),
         none_of(f"{name}: looks at /health/ready that were not 200", unready, len(said), context.say),
@@ -126,8 +129,8 @@ def _dead_canary(
 
 def _kill_for_good(place: Changing, version: str) -> None:
     """What TorchServe unpacked loses its network, so that no worker can be started again."""
-    place.break_unpacked(version)
-    _signal(place, version, signal.SIGKILL)
+    if place.break_unpacked(version):
+        _signal(place, version, signal.SIGKILL)
 
 
 def _freeze_again_and_again(place: Changing, version: str) -> None:

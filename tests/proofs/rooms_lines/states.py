@@ -266,7 +266,7 @@ def changing(here: Visit, scene: Scene) -> None:
 
 
 def with_canary(here: Visit, _: Scene) -> None:
-    here.page.get_by_text("canary 10 %").wait_for()
+    here.page.locator(".badge.canary").wait_for()
 
 
 def rolled_back(here: Visit, _: Scene) -> None:

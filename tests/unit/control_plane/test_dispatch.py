@@ -217,3 +217,17 @@ async def test_workers_that_become_ready_take_what_waits() -> None:
     assert queue.worker.running == 3
     queue.worker.gate.set()
     await asyncio.gather(*tasks)
+
+
+async def test_what_is_taken_shrinks_with_the_calls_under_way_and_no_more_begin() -> None:
+    queue = Queue(3)
+    tasks = queue.start(*"abc")
+    await settle()
+    queue.dispatcher.set_capacity(0, 1)
+    assert queue.dispatcher.taken(0) == 3
+    later = queue.start("d")
+    await settle()
+    assert queue.worker.calls == [["a"], ["b"], ["c"]]
+    queue.worker.gate.set()
+    await asyncio.gather(*tasks, *later)
+    assert queue.dispatcher.taken(0) == 1

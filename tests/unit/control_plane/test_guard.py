@@ -2,7 +2,16 @@
 
 import pytest
 
-from control_plane.guard import LEAST_REQUESTS, Seen, Window, objection, together
+from control_plane.guard import (
+    LEAST_REQUESTS,
+    SILENT_SECONDS,
+    STEADY_SECONDS,
+    Seen,
+    Window,
+    objection,
+    silence,
+    together,
+)
 
 GOOD = Seen(200, 0, 0.04)
 
@@ -57,3 +66,19 @@ def test_a_window_forgets_what_is_older_than_a_minute(monkeypatch: pytest.Monkey
 def test_replicas_are_judged_together() -> None:
     assert together([Seen(10, 1, 0.5), {"answered": 90, "failed": 4, "p95_seconds": 0.1}]) == Seen(100, 5, 0.1)
     assert together([]) == Seen()
+
+
+def test_a_canary_that_answers_nothing_must_go_and_the_cause_is_said() -> None:
+    found = silence(SILENT_SECONDS + 1, "It cannot be loaded.", stable_up_seconds=STEADY_SECONDS)
+    assert found is not None
+    assert (found.reason, found.sentence) == (
+        "silent",
+        "The canary has answered nothing for 21 s. It cannot be loaded.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("silent", "stable_up"), [(SILENT_SECONDS - 1, 900.0), (90.0, STEADY_SECONDS - 1), (90.0, 0.0)]
+)
+def test_a_canary_stays_that_is_silent_for_a_moment_or_together_with_stable(silent: float, stable_up: float) -> None:
+    assert silence(silent, "It is loading.", stable_up_seconds=stable_up) is None

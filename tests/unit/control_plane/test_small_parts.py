@@ -10,7 +10,12 @@ import pytest
 from pydantic import ValidationError
 
 from control_plane import archives, credentials, logs
-from control_plane.archives import NoArchive
+from control_plane.archives import Archive, NoArchive
+from control_plane.database import Database
+from control_plane.domain import ModelCard
+from control_plane.errors import InvalidRequest
+from control_plane.prediction import check_fits
+from control_plane.replicas import Share
 from control_plane.settings import Settings
 
 
@@ -59,6 +64,29 @@ def test_an_archive_says_what_its_handler_understands(
     assert (archive.input.height, archive.input.width) == (96, 64)
 
 
+@pytest.mark.parametrize(
+    ("frame", "shape", "top_k", "word"),
+    [
+        (2, None, 100, None),
+        (2, None, 101, "too old"),
+        (2, (3, 224, 224), 5, "too old"),
+        (3, None, 5000, None),
+        (3, (3, 224, 224), 5, None),
+        (3, (3, 224, 225), 5, "224, 224"),
+    ],
+)
+def test_a_version_is_asked_only_for_what_its_handler_understands(
+    frame: int, shape: tuple[int, ...] | None, top_k: int, word: str | None
+) -> None:
+    archive = Archive(Path("plants-1.mar"), "plants", "1", ("a", "b"), ModelCard(), (), frame)
+    if word is None:
+        check_fits(archive, shape, top_k)
+    else:
+        with pytest.raises(InvalidRequest) as refused:
+            check_fits(archive, shape, top_k)
+        assert word in str(refused.value.detail)
+
+
 @pytest.mark.parametrize("broken", [{"class_labels.json": "no json"}, {"reference.json": []}])
 def test_a_missing_or_broken_archive_says_how_to_build_it(tmp_path: Path, broken: dict[str, object]) -> None:
     with pytest.raises(NoArchive, match="make archive"):
@@ -66,6 +94,31 @@ def test_a_missing_or_broken_archive_says_how_to_build_it(tmp_path: Path, broken
     mar(tmp_path, "plants", "1", **broken)
     with pytest.raises(NoArchive, match="make archive"):
         archives.newest(tmp_path, "plants")
+
+
+def test_an_archive_that_was_cut_short_is_named_and_is_another_reason_than_none(tmp_path: Path) -> None:
+    whole = mar(tmp_path, "plants", "1").read_bytes()
+    (tmp_path / "plants-1.mar").write_bytes(whole[: len(whole) // 2])
+    mar(tmp_path, "others", "1")
+    with pytest.raises(NoArchive, match=r"plants-1\.mar cannot be read .* cut short"):
+        archives.newest(tmp_path, "plants")
+    with pytest.raises(NoArchive, match=r"plants-1\.mar cannot be read"):
+        archives.find(tmp_path, "plants", "1")
+    with pytest.raises(NoArchive, match="There is no archive of 'plants' version '2'"):
+        archives.find(tmp_path, "plants", "2")
+
+
+def test_of_two_processes_of_one_name_one_never_leads() -> None:
+    one, other = (Share(Database("postgresql://nowhere", timeout_seconds=1, pool_size=1), "same") for _ in range(2))
+    one.note_predecessor(None)
+    other.note_predecessor(one.process)  # what was there before its first beat may be of a dead one
+    assert [one.yields, other.yields] == [False, False]
+    one.note_predecessor(other.process)
+    other.note_predecessor(one.process)
+    assert sorted([one.yields, other.yields]) == [False, True]
+    one.note_predecessor(one.process)
+    other.note_predecessor(other.process)
+    assert [one.yields, other.yields] == [False, False]
 
 
 def test_the_admin_token_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:

@@ -59,3 +59,11 @@ def test_every_verdict_has_its_words(verdict: str, words: str) -> None:
     prediction = {"verdict": verdict, "predictions": [{"label": "reynoutria_japonica", "confidence": 0.934}]}
 
     assert describe(prediction, {"reynoutria_japonica": "Japanese knotweed"}).startswith(words)
+
+
+def test_without_a_model_the_block_says_why_instead_of_an_answer() -> None:
+    text = render(Facts(8123, "/srv/state", "/srv/logs", 9.2, reason="There is no archive."), Path("/srv"))
+
+    assert "Started in 9 s, and cannot answer yet. There is no archive.\n" in text
+    assert "Ready in" not in text
+    assert "Open      http://localhost:8123\n" in text
