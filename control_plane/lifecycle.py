@@ -35,6 +35,7 @@ EMPTY_SECONDS = 15.0  # a version that stays without any worker this long is the
 BACK_OFF_SECONDS = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 LOADING_SECONDS = 60.0  # so long nobody calls a version silent that is being loaded
 READ_LOG_SECONDS = 1.0
+QUIET_SECONDS = 3.0  # at most, while workers end
 CLOCKS_SECONDS = 1.0  # between the clocks of the handler and of this process
 WORKER_PROGRAM = "model_service_worker.py"
 
@@ -440,13 +441,29 @@ class Fleet:
             await self._shrink(number, each, wanted)
 
     async def _shrink(self, number: int, each: Served, wanted: int) -> None:
-        """TorchServe drains nothing: workers end once there are no more calls than those that stay can take."""
+        """TorchServe drains nothing, and ends whom it likes: for a moment no call of ours is under way.
+
+        Other replicas hold no more calls meanwhile than the workers that stay can take.
+        """
         others = await self._share.others_facts()
         name = "/".join(each.key)
         taken = each.lane.taken(number) + sum(_taken(facts, name, number) for facts in others)
         if taken <= max(wanted, 1 + len(others)):  # each replica may have one, however few workers there are
-            log.info("ending workers", extra={"model": each.key[0], "version": each.key[1], "wanted": wanted})
-            await self._torchserves[number].scale(*each.key, wanted)
+            try:
+                if await each.lane.quiet(number, QUIET_SECONDS):
+                    log.info("ending workers", extra={"model": each.key[0], "version": each.key[1], "wanted": wanted})
+                    await self._torchserves[number].scale(*each.key, wanted)
+                    await self._until_ended(number, each, wanted)
+            finally:
+                each.lane.resume(number)
+
+    async def _until_ended(self, number: int, each: Served, wanted: int) -> None:
+        deadline = monotonic() + QUIET_SECONDS
+        while monotonic() < deadline:
+            found = await self._torchserves[number].versions(each.archive.model)
+            if len(found.get(each.archive.version, ())) <= wanted:
+                return
+            await asyncio.sleep(0.02)
 
     async def _register(self, number: int, each: Served, place: Place) -> None:
         """With all workers; beside a version that answers with one, the others follow: loading takes a core each."""

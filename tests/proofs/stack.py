@@ -62,7 +62,7 @@ class Stack:
     port: int = field(default_factory=free_port)
     front: subprocess.Popen[bytes] | None = None
     cold_seconds: float = 0.0
-    """From its start to ready."""
+    """From its start until it said that it is ready; where somebody measured it."""
 
     @property
     def state(self) -> Path:
@@ -148,7 +148,7 @@ def running(stack: Stack) -> Iterator[Stack]:
     """Start, wait until ready, and end it whatever happens."""
     try:
         stack.start()
-        stack.cold_seconds = stack.wait_until_ready()
+        stack.wait_until_ready()
         yield stack
     finally:
         stack.stop()
