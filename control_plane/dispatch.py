@@ -55,6 +55,7 @@ class Dispatcher:
     def __init__(self, *, queue_size: int, queue_cost: int, metrics: Metrics, torchserves: int = 1) -> None:
         self._capacities = [0] * torchserves
         self._busy = [0] * torchserves
+        self._held: set[int] = set()
         self._queue_size = queue_size
         self._queue_cost = queue_cost
         self._queues: dict[Priority, deque[_Waiting]] = {priority: deque() for priority in Priority}
@@ -84,6 +85,18 @@ class Dispatcher:
     def taken(self, torchserve: int) -> int:
         """Calls that are under way there, or may be at any moment."""
         return max(self._capacities[torchserve], self._busy[torchserve])
+
+    async def quiet(self, torchserve: int, seconds: float) -> bool:
+        """Start no call there until `resume`; whether those under way have ended in time."""
+        self._held.add(torchserve)
+        deadline = monotonic() + seconds
+        while self._busy[torchserve] and monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        return not self._busy[torchserve]
+
+    def resume(self, torchserve: int) -> None:
+        self._held.discard(torchserve)
+        self._start_calls()
 
     @property
     def is_full(self) -> bool:
@@ -142,7 +155,8 @@ class Dispatcher:
 
     def _freest(self) -> int | None:
         """The TorchServe with the most free places; None when none has any."""
-        free, torchserve = max((c - b, n) for n, (c, b) in enumerate(zip(self._capacities, self._busy, strict=True)))
+        places = enumerate(zip(self._capacities, self._busy, strict=True))
+        free, torchserve = max(((c - b, n) for n, (c, b) in places if n not in self._held), default=(0, 0))
         return torchserve if free > 0 else None
 
     def _next_batch(self) -> list[_Waiting]:

@@ -17,9 +17,9 @@ from control_plane.dispatch import Priority
 from control_plane.errors import DeadlineExceeded, ModelNotLoaded, Overloaded, ServingError
 from control_plane.evaluations import Evaluation
 from control_plane.evidence import Compared, weigh
-from control_plane.lifecycle import Served
 from control_plane.models import Operation
 from control_plane.pictures import Pictures
+from control_plane.served import Served
 from control_plane.torchserve import Inference, Item
 
 MOST_SIGHTINGS = 500

@@ -8,7 +8,6 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -18,13 +17,13 @@ import psutil
 
 from control_plane import archives
 from control_plane.archives import Archive, NoArchive
-from control_plane.dispatch import Dispatcher, Outcome, Send
+from control_plane.dispatch import Dispatcher, Outcome
 from control_plane.errors import Conflict, DatabaseUnavailable, ModelNotFound, ModelNotLoaded
 from control_plane.failures import Failures, Key, load_failures
-from control_plane.guard import Window
 from control_plane.metrics import Metrics
 from control_plane.replicas import Share
 from control_plane.rollout import Role, Rollout
+from control_plane.served import Place, Proof, Served, memory_of, why_none_is_ready
 from control_plane.torchserve import Item, Refusal, TorchServe, TorchServeUnreachable, Worker
 
 log = logging.getLogger(__name__)
@@ -33,114 +32,9 @@ POLL_SECONDS = 1.0
 POLL_SECONDS_WHILE_LOADING = 0.2
 EMPTY_SECONDS = 15.0  # a version that stays without any worker this long is the residue of a failed register
 BACK_OFF_SECONDS = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
-LOADING_SECONDS = 60.0  # so long nobody calls a version silent that is being loaded
 READ_LOG_SECONDS = 1.0
+QUIET_SECONDS = 3.0  # at most, while workers end
 CLOCKS_SECONDS = 1.0  # between the clocks of the handler and of this process
-WORKER_PROGRAM = "model_service_worker.py"
-
-
-@dataclass
-class Proof:
-    """The newest result of each reference picture: None when it passed, else a sentence.
-
-    `wrong` are those that were answered otherwise than pinned: waiting changes nothing about them.
-    """
-
-    results: dict[int, str | None] = field(default_factory=dict)
-    wrong: dict[int, str] = field(default_factory=dict)
-
-    def note(self, number: int, result: str | None, *, is_wrong: bool = False) -> None:
-        self.results[number] = result
-        self.wrong.pop(number, None)
-        if result is not None and is_wrong:
-            self.wrong[number] = result
-
-    @property
-    def passed(self) -> int:
-        return sum(result is None for result in self.results.values())
-
-    @property
-    def failure(self) -> str | None:
-        return next((result for result in self.results.values() if result is not None), None)
-
-
-@dataclass
-class Place:
-    """One version in one TorchServe; `reason` says in a sentence why it does not serve there."""
-
-    workers: list[Worker] = field(default_factory=list)
-    reason: str | None = "The model is not registered yet."
-    refusal: str | None = None  # what TorchServe said when it would not register it
-    is_registered: bool = False
-    failures: int = 0
-    next_try: float = 0.0
-    empty_since: float | None = None
-
-    @property
-    def ready(self) -> int:
-        return sum(worker.ready for worker in self.workers)
-
-
-@dataclass(eq=False)
-class Served:
-    """One version as this replica knows it."""
-
-    archive: Archive
-    lane: Dispatcher
-    send: Send
-    places: list[Place]
-    proof: Proof = field(default_factory=Proof)
-    window: Window = field(default_factory=Window)
-    last_success: float = float("-inf")
-    """The `monotonic()` time of the newest answer, whoever asked."""
-    registered_at: float = field(default_factory=monotonic)
-    up_since: float | None = None
-    """When its first worker became ready; None while none is."""
-    down_since: datetime = field(default_factory=lambda: datetime.now(UTC))
-    load_failure: str | None = None
-    """What the handler said of its newest load that failed; None while a worker is ready."""
-
-    @property
-    def key(self) -> Key:
-        return self.archive.model, self.archive.version
-
-    @property
-    def ready(self) -> int:
-        return sum(place.ready for place in self.places)
-
-    @property
-    def is_proven(self) -> bool:
-        """Ready everywhere, and each reference picture answered as pinned."""
-        everywhere = all(place.ready for place in self.places)
-        return everywhere and self.proof.passed == len(self.archive.references)
-
-    @property
-    def reason(self) -> str | None:
-        """Why it does not serve; None when it does somewhere."""
-        if self.ready:
-            return None
-        if self.load_failure:
-            return f"The archive {self.archive.file.name} cannot be loaded: {self.load_failure}"
-        return next((place.reason for place in self.places if place.reason), None)
-
-    @property
-    def trouble(self) -> str | None:
-        """Why it does not serve, or does not answer reference pictures as pinned."""
-        return self.reason or self.proof.failure
-
-    @property
-    def silent_seconds(self) -> float:
-        """How long one in trouble has answered nothing, not even a probe; what is being loaded has time for that."""
-        if not self.trouble:
-            return 0.0
-        if self.last_success > self.registered_at:
-            return monotonic() - self.last_success
-        return max(0.0, monotonic() - self.registered_at - LOADING_SECONDS)
-
-    @property
-    def up_seconds(self) -> float:
-        """How long some worker has been ready."""
-        return 0.0 if self.up_since is None else monotonic() - self.up_since
 
 
 class Fleet:
@@ -411,7 +305,7 @@ class Fleet:
                 ready = sum(worker.ready for worker in workers)
                 if ready:
                     place.failures = 0
-                self._saw(number, each, workers, None if ready else _why_none_is_ready(each))
+                self._saw(number, each, workers, None if ready else why_none_is_ready(each))
             try:
                 await self._act(number, each, found)
             except TorchServeUnreachable as error:  # of this version only: the others go on
@@ -440,13 +334,29 @@ class Fleet:
             await self._shrink(number, each, wanted)
 
     async def _shrink(self, number: int, each: Served, wanted: int) -> None:
-        """TorchServe drains nothing: workers end once there are no more calls than those that stay can take."""
+        """TorchServe drains nothing, and ends whom it likes: for a moment no call of ours is under way.
+
+        Other replicas hold no more calls meanwhile than the workers that stay can take.
+        """
         others = await self._share.others_facts()
         name = "/".join(each.key)
         taken = each.lane.taken(number) + sum(_taken(facts, name, number) for facts in others)
         if taken <= max(wanted, 1 + len(others)):  # each replica may have one, however few workers there are
-            log.info("ending workers", extra={"model": each.key[0], "version": each.key[1], "wanted": wanted})
-            await self._torchserves[number].scale(*each.key, wanted)
+            try:
+                if await each.lane.quiet(number, QUIET_SECONDS):
+                    log.info("ending workers", extra={"model": each.key[0], "version": each.key[1], "wanted": wanted})
+                    await self._torchserves[number].scale(*each.key, wanted)
+                    await self._until_ended(number, each, wanted)
+            finally:
+                each.lane.resume(number)
+
+    async def _until_ended(self, number: int, each: Served, wanted: int) -> None:
+        deadline = monotonic() + QUIET_SECONDS
+        while monotonic() < deadline:
+            found = await self._torchserves[number].versions(each.archive.model)
+            if len(found.get(each.archive.version, ())) <= wanted:
+                return
+            await asyncio.sleep(0.02)
 
     async def _register(self, number: int, each: Served, place: Place) -> None:
         """With all workers; beside a version that answers with one, the others follow: loading takes a core each."""
@@ -505,27 +415,6 @@ class Fleet:
             if each.up_since is not None:
                 each.up_since, each.down_since = None, datetime.now(UTC)
         each.lane.set_capacity(number, self._share.of(min(place.ready, wanted)))
-
-
-def memory_of(worker: Worker) -> int | None:
-    """Bytes that a worker takes; None where it cannot be seen, as in another container."""
-    if worker.memory_bytes is not None:
-        return worker.memory_bytes
-    if worker.pid <= 0:  # TorchServe has not started its process yet
-        return None
-    try:
-        process = psutil.Process(worker.pid)
-        is_worker = any(word.endswith(WORKER_PROGRAM) for word in process.cmdline())
-        return int(process.memory_info().rss) if is_worker else None
-    except psutil.Error:
-        return None
-
-
-def _why_none_is_ready(each: Served) -> str:
-    if each.last_success < each.registered_at:
-        return "The model's workers are loading."
-    since = each.down_since if each.up_since is None else datetime.now(UTC)
-    return f"No worker has been ready since {since:%H:%M:%S} UTC; they are being started again."
 
 
 def _taken(facts: Mapping[str, Any], name: str, number: int) -> int:

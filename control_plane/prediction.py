@@ -18,12 +18,13 @@ from control_plane.errors import (
     ProcessingError,
     ServingError,
 )
-from control_plane.lifecycle import Fleet, Served
+from control_plane.lifecycle import Fleet
 from control_plane.metrics import Metrics
 from control_plane.pictures import Pictures
 from control_plane.presence import Presence
 from control_plane.recording import Recorder
 from control_plane.rollout import Role
+from control_plane.served import Served
 from control_plane.shadow import Shadows
 from control_plane.torchserve import Inference, Item
 from control_plane.uploads import Picture

@@ -12,10 +12,11 @@ from control_plane.archives import Reference
 from control_plane.database import Database, UnsafeDatabase
 from control_plane.errors import DatabaseUnavailable, ServingError
 from control_plane.failures import Key
-from control_plane.lifecycle import Fleet, Proof, Served
+from control_plane.lifecycle import Fleet
 from control_plane.metrics import Metrics
 from control_plane.prediction import Predictor
 from control_plane.recording import Recorder
+from control_plane.served import Proof, Served
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from control_plane import history
 from control_plane.domain import Verdict
-from control_plane.lifecycle import memory_of
 from control_plane.rollout import Part, Role
+from control_plane.served import memory_of
 from control_plane.torchserve import Worker
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]

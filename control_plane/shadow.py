@@ -14,8 +14,9 @@ from control_plane.database import Database, within
 from control_plane.dispatch import Priority
 from control_plane.errors import DatabaseUnavailable, ServingError
 from control_plane.evaluations import ShadowAnswer
-from control_plane.lifecycle import Fleet, Served
+from control_plane.lifecycle import Fleet
 from control_plane.metrics import Metrics
+from control_plane.served import Served
 from control_plane.torchserve import Inference, Item
 from control_plane.uploads import Picture
 

@@ -170,6 +170,7 @@ def prepared(place: Changing) -> Path:
     for name in ("fern", "lantana", "water-hyacinth"):
         shutil.copy(SOURCE / f"samples/{name}.jpg", folder / "walk")
     (folder / "notes.txt").write_text("no picture")
+    (folder / "notes.mar").write_text("no archive")
     for name in ("model.pth", "class_labels.json", "model_card.json"):
         shutil.copy(SOURCE / name, folder)
     golden = place.store / "sources/plants/1"

@@ -157,7 +157,7 @@ class AsyncClient:
     async def watch_version(
         self, model: str, version: str, *, timeout_seconds: float = WATCH_SECONDS
     ) -> AsyncIterator[Version]:
-        """An uploaded version each time that its state is another one, until it is checked.
+        """An uploaded version each time that its check is further, until it has ended.
 
         Raises:
             Unfinished: It has not been checked in time.
@@ -165,9 +165,9 @@ class AsyncClient:
         until, told = monotonic() + timeout_seconds, None
         while True:
             found = calls.version_of(await self.model(model), version)
-            if found.state != told:
+            if (found.state, found.reason) != told:
                 yield found
-                told = found.state
+                told = found.state, found.reason
             if found.is_checked:
                 return
             if monotonic() > until:

@@ -17,10 +17,10 @@ from control_plane import asking, schemas, tensors, uploads
 from control_plane.dependencies import CorrelationId, Parts, RequestId, Service
 from control_plane.domain import Label
 from control_plane.errors import FileTooLarge, ModelNotLoaded, ServingError, UnsupportedMediaType
-from control_plane.lifecycle import Served
 from control_plane.prediction import Asked, Recorded
 from control_plane.requests import is_correlation_id
 from control_plane.schemas import Name
+from control_plane.served import Served
 from control_plane.tensors import Inferring, Output, Wanted
 from control_plane.uploads import Picture
 from control_plane.version import VERSION

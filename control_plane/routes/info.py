@@ -8,7 +8,8 @@ from fastapi import APIRouter, Response
 from control_plane import schemas
 from control_plane.dependencies import Service
 from control_plane.errors import ModelNotLoaded
-from control_plane.lifecycle import Fleet, Served
+from control_plane.lifecycle import Fleet
+from control_plane.served import Served
 from control_plane.version import VERSION
 from handlers.preprocessing import FORMATS
 

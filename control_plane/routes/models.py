@@ -17,11 +17,11 @@ from control_plane.archives import NoArchive
 from control_plane.database import Connection, within
 from control_plane.dependencies import Admin, Parts, Service
 from control_plane.errors import Conflict, DatabaseUnavailable, ModelNotFound, NotFound
-from control_plane.lifecycle import Served
 from control_plane.models import ModelVersion, Operation
 from control_plane.receiving import FORM_OVERHEAD_BYTES, receive_files, too_large
 from control_plane.rollout import Rollout
 from control_plane.schemas import Name
+from control_plane.served import Served
 from control_plane.uploads import receive_text
 
 router = APIRouter(tags=["models"])

@@ -33,6 +33,7 @@ CONTROL_PLANE = (
     ("changes",),
     ("evaluation", "weighing"),
     ("lifecycle",),
+    ("served",),
     ("registry",),
     ("replicas",),
     ("dispatch",),

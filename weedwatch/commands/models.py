@@ -114,7 +114,8 @@ def add(
             raise typer.BadParameter(str(error), param_hint="--from") from None
         if wait and not added.is_checked:
             for added in weeds.watch_version(name, version):
-                meter.say(f"{version}: {added.state}")
+                if not added.is_checked:
+                    meter.say(f"{added.state}: {added.reason or '…'}")
     if as_json:
         show_json(added.as_json())
     elif not quiet:
@@ -157,9 +158,7 @@ def workers(
     if as_json:
         show_json(changed.as_json())
     elif not quiet:
-        show(
-            f"Version {version} of {name} is to have {changed.wanted_workers} workers; it has {changed.ready_workers}."
-        )
+        show(f"Version {version} of {name} has {changed.ready_workers} of {changed.wanted_workers} workers.")
 
 
 @app.command()

@@ -231,3 +231,18 @@ async def test_what_is_taken_shrinks_with_the_calls_under_way_and_no_more_begin(
     queue.worker.gate.set()
     await asyncio.gather(*tasks, *later)
     assert queue.dispatcher.taken(0) == 1
+
+
+async def test_while_a_torchserve_is_held_quiet_nothing_begins_there_and_nobody_is_refused() -> None:
+    queue = Queue(capacity=2)
+    first = asyncio.create_task(queue.ask("first"))
+    await settle()
+    assert not await queue.dispatcher.quiet(0, 0.05)  # it is under way still
+    second = asyncio.create_task(queue.ask("second"))
+    await settle()
+    queue.worker.gate.set()
+    assert await first == "first"
+    assert await queue.dispatcher.quiet(0, 5)
+    assert queue.worker.calls == [["first"]]
+    queue.dispatcher.resume(0)
+    assert await second == "second"
