@@ -38,6 +38,7 @@ from control_plane.shadow import Shadows
 from control_plane.spool import Spool
 from control_plane.torchserve import TorchServe
 from control_plane.version import VERSION
+from control_plane.wishes import Wishes
 
 log = logging.getLogger(__name__)
 
@@ -140,10 +141,12 @@ async def _open(stack: AsyncExitStack, settings: Settings, metrics: Metrics, tok
     )
     share.report = fleet.facts
     pictures = Pictures(settings.pictures_dir)
+    wishes = Wishes(database, fleet, settings.model_store)
     changes = Changes(
         database=database,
         fleet=fleet,
         share=share,
+        wishes=wishes,
         evaluator=Evaluator(database, pictures, settings.model_store, settings.state_dir / "golden"),
         store=settings.model_store,
         metrics=metrics,
@@ -183,7 +186,7 @@ async def _open(stack: AsyncExitStack, settings: Settings, metrics: Metrics, tok
         metrics=metrics,
         database=database,
         fleet=fleet,
-        changes=changes,
+        wishes=wishes,
         intake=intake,
         pictures=pictures,
         predictor=predictor,

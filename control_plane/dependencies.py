@@ -11,7 +11,6 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from control_plane import credentials
-from control_plane.changes import Changes
 from control_plane.database import Database
 from control_plane.dispatch import Dispatcher
 from control_plane.errors import Unauthorized
@@ -24,6 +23,7 @@ from control_plane.readiness import Readiness
 from control_plane.replays import Replays
 from control_plane.series import Series
 from control_plane.settings import Settings
+from control_plane.wishes import Wishes
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Parts:
     metrics: Metrics
     database: Database
     fleet: Fleet
-    changes: Changes
+    wishes: Wishes
     intake: Intake
     pictures: Pictures
     predictor: Predictor

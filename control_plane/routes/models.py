@@ -174,7 +174,7 @@ async def promote(
     if_match: IfMatch = None,
 ) -> schemas.OperationFacts:
     """Refused with 409 `not_promoted` and the findings, when the policy is not met; `force` is audited."""
-    operation = await service.changes.promote(
+    operation = await service.wishes.promote(
         name,
         promotion.version,
         actor=actor,
@@ -192,7 +192,7 @@ async def evaluate(
     service: Service, actor: Admin, response: Response, name: Name, version: Name
 ) -> schemas.OperationFacts:
     """Loads it beside the others, plays the golden set and kept sightings to both, and unloads it again."""
-    return _begun(response, await service.changes.evaluate(name, version, actor=actor))
+    return _begun(response, await service.wishes.evaluate(name, version, actor=actor))
 
 
 @router.get("/models/{name}/versions/{version}/evidence", summary="What the newest evaluation of a version found")
@@ -259,7 +259,7 @@ async def cancel_operation(service: Service, actor: Admin, name: Name, number: U
 async def _begin(
     service: Parts, response: Response, name: str, wanted: Rollout | None, actor: str, action: str, revision: int | None
 ) -> schemas.OperationFacts:
-    return _begun(response, await service.changes.begin(name, wanted, actor=actor, action=action, revision=revision))
+    return _begun(response, await service.wishes.begin(name, wanted, actor=actor, action=action, revision=revision))
 
 
 def _begun(response: Response, operation: Operation) -> schemas.OperationFacts:

@@ -31,6 +31,7 @@ CONTROL_PLANE = (
     ("receiving",),
     ("uploads",),
     ("changes",),
+    ("wishes",),
     ("evaluation", "weighing"),
     ("lifecycle",),
     ("served",),

@@ -9,7 +9,7 @@ from tests.proofs.results import Figure
 from tests.versions import exchanged
 
 PAIR = ("Lantana camara", "Heracleum mantegazzianum")
-WRONG, SLOW, CRASHING = "2", "3", "4"
+WRONG, SLOW, CRASHING, SAME = "2", "3", "4", "5"
 
 
 def canaries(context: Context) -> list[Figure]:
@@ -18,9 +18,10 @@ def canaries(context: Context) -> list[Figure]:
     with changing(context.root) as place:
         place.add(WRONG, exchanged(*PAIR))
         place.add(SLOW, misbehaving("slow", switch))
+        place.add(SAME)
         place.add(CRASHING, misbehaving("crashing", switch))
         return [
-            *keys(context, place, WRONG),
+            *keys(context, place, SAME),
             *taken_away(context, place, WRONG, "wrong", switch, labels=(*PAIR, "Reynoutria japonica")),
             *taken_away(context, place, SLOW, "slow", switch),
             *taken_away(context, place, CRASHING, "crashing", switch),
