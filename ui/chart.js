@@ -48,14 +48,16 @@ export function Chart({ title, sentence, times, series }) {
   useEffect(() => {
     let plot = null;
     let here = true;
-    const watch = new ResizeObserver(() => plot?.setSize({ width: place.current.clientWidth, height: HEIGHT }));
+    const box = place.current; // it is taken out of the page before this effect ends
+    if (!box) return undefined;
+    const watch = new ResizeObserver(() => plot?.setSize({ width: box.clientWidth, height: HEIGHT }));
     library().then((UPlot) => {
       if (!here) return;
       const axis = { stroke: resolved('--text-2'), grid: { stroke: resolved('--line') }, ticks: { stroke: resolved('--line') } };
       const lines = series.map(({ label }, number) => ({ label, stroke: resolved(`--series-${number + 1}`), width: 2, dash: DASHES[number], points: { show: times.length < 3 } }));
-      const options = { width: place.current.clientWidth, height: HEIGHT, series: [{}, ...lines], axes: [{ ...axis, incrs: MINUTES, values: (_, splits) => splits.map((at) => clock(new Date(1000 * at))) }, { ...axis, size: 56 }], cursor: { show: false }, legend: { show: false }, scales: { y: { range: (_, __, most) => [0, Math.max(1, 1.1 * most)] } } };
-      plot = new UPlot(options, [times.map((time) => time.getTime() / 1000), ...series.map(({ values }) => values)], place.current);
-      watch.observe(place.current);
+      const options = { width: box.clientWidth, height: HEIGHT, series: [{}, ...lines], axes: [{ ...axis, incrs: MINUTES, values: (_, splits) => splits.map((at) => clock(new Date(1000 * at))) }, { ...axis, size: 56 }], cursor: { show: false }, legend: { show: false }, scales: { y: { range: (_, __, most) => [0, Math.max(1, 1.1 * most)] } } };
+      plot = new UPlot(options, [times.map((time) => time.getTime() / 1000), ...series.map(({ values }) => values)], box);
+      watch.observe(box);
     }, () => {});
     return () => {
       here = false;
