@@ -56,6 +56,11 @@ class Operation:
     version: str | None = None
 
     @property
+    def changes_rollout(self) -> bool:
+        """Whether somebody else answers since it ended."""
+        return self.state == "done" and self.version is None
+
+    @property
     def versions(self) -> tuple[str, ...]:
         """All that must be loaded for it."""
         every = (self.stable, self.canary, self.shadow, self.version)

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Annotated, Any
 from uuid import UUID
@@ -28,6 +30,7 @@ router = APIRouter(tags=["models"])
 
 LOOK_SECONDS = 0.5
 WATCH_SECONDS = 600.0
+TAKEN_UP_WITHIN = timedelta(seconds=30)  # by each replica, or it is not to be waited for
 
 IfMatch = Annotated[
     str | None, Header(description='The revision that was read, as in `"3"`; another one answers 409.', max_length=32)
@@ -73,7 +76,7 @@ async def get_model(service: Service, response: Response, name: Name) -> schemas
     return schemas.ModelFacts(
         **vars(_summary(service, rollout)),
         versions=[_version(service, rollout, each, evidence.get(each.version)) for each in versions],
-        operation=_operation(newest) if newest else None,
+        operation=_told(newest) if newest else None,
     )
 
 
@@ -182,7 +185,7 @@ async def promote(
         force=promotion.force,
         why=promotion.reason,
     )
-    return _begun(response, operation)
+    return _begun(service, response, operation)
 
 
 @router.post(
@@ -192,7 +195,7 @@ async def evaluate(
     service: Service, actor: Admin, response: Response, name: Name, version: Name
 ) -> schemas.OperationFacts:
     """Loads it beside the others, plays the golden set and kept sightings to both, and unloads it again."""
-    return _begun(response, await service.wishes.evaluate(name, version, actor=actor))
+    return _begun(service, response, await service.wishes.evaluate(name, version, actor=actor))
 
 
 @router.get("/models/{name}/versions/{version}/evidence", summary="What the newest evaluation of a version found")
@@ -223,8 +226,8 @@ Existing = Annotated[Operation, Depends(_existing)]
 
 
 @router.get("/models/{name}/operations/{number}", summary="How far a change is")
-async def get_operation(operation: Existing) -> schemas.OperationFacts:
-    return _operation(operation)
+async def get_operation(service: Service, operation: Existing) -> schemas.OperationFacts:
+    return _operation(service, operation)
 
 
 @router.get(
@@ -237,10 +240,11 @@ async def watch_operation(service: Service, operation: Existing) -> AsyncIterato
     """Server-sent events; read them with fetch or `curl -N`. The stream ends with the change, or after ten minutes."""
     until, told = monotonic() + WATCH_SECONDS, None
     while True:
-        if operation != told:
-            yield _operation(operation)
-            told = operation
-        if operation.state != "running" or monotonic() > until:
+        facts = _operation(service, operation)
+        if facts != told:
+            yield facts
+            told = facts
+        if facts.state != "running" or monotonic() > until:
             return
         await asyncio.sleep(LOOK_SECONDS)
         with contextlib.suppress(DatabaseUnavailable):  # it goes on when the database is back
@@ -253,18 +257,20 @@ async def cancel_operation(service: Service, actor: Admin, name: Name, number: U
     found = await registry.cancel(service.database, name, number, actor=actor)
     if found is None:
         raise NotFound("There is no such operation of this model.")
-    return _operation(found)
+    return _operation(service, found)
 
 
 async def _begin(
     service: Parts, response: Response, name: str, wanted: Rollout | None, actor: str, action: str, revision: int | None
 ) -> schemas.OperationFacts:
-    return _begun(response, await service.wishes.begin(name, wanted, actor=actor, action=action, revision=revision))
+    return _begun(
+        service, response, await service.wishes.begin(name, wanted, actor=actor, action=action, revision=revision)
+    )
 
 
-def _begun(response: Response, operation: Operation) -> schemas.OperationFacts:
+def _begun(service: Parts, response: Response, operation: Operation) -> schemas.OperationFacts:
     response.headers["Location"] = f"/models/{operation.model}/operations/{operation.id}"
-    return _operation(operation)
+    return _operation(service, operation)
 
 
 async def _read(
@@ -359,6 +365,15 @@ def _version(
     )
 
 
-def _operation(operation: Operation) -> schemas.OperationFacts:
+def _operation(service: Parts, operation: Operation) -> schemas.OperationFacts:
+    """It is done when this replica goes by it too, a moment after the database says so."""
+    rollout = service.fleet.rollouts.get(operation.model)
+    is_new = datetime.now(UTC) - operation.updated_at < TAKEN_UP_WITHIN
+    if is_new and operation.changes_rollout and rollout is not None and rollout.revision <= operation.revision:
+        operation = replace(operation, state="running", stage="switching")
+    return _told(operation)
+
+
+def _told(operation: Operation) -> schemas.OperationFacts:
     names = schemas.OperationFacts.model_fields
     return schemas.OperationFacts(**{name: value for name, value in vars(operation).items() if name in names})
