@@ -332,7 +332,7 @@ class OperationFacts(BaseModel):
 class Finding(BaseModel):
     """What speaks against a promotion."""
 
-    rule: str = Field(description="Of the policy; `evidence` when there is none that counts.")
+    rule: str = Field(description="Of the policy; `evidence`: none that counts; `policy`: it cannot be read.")
     found: float | str | None
     allowed: float | str | None
     message: str

@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 from control_plane import evaluations, models, policy
 from control_plane.database import Connection
-from control_plane.errors import Conflict
 from control_plane.evaluations import Evaluation
 from control_plane.evidence import Finding
 from control_plane.policy import Policy, UnreadablePolicy
@@ -14,36 +14,46 @@ from control_plane.policy import Policy, UnreadablePolicy
 log = logging.getLogger(__name__)
 
 
-async def objections(connection: Connection, store: Path, model: str, version: str, against: str) -> list[Finding]:
-    """Why a version may not be promoted; empty when it may.
+@dataclass(frozen=True)
+class Weighed:
+    """One evaluation as things are now: `findings` speak against a promotion."""
 
-    Raises:
-        Conflict: The policy cannot be read.
-    """
+    is_current: bool
+    policy: Policy
+    findings: list[Finding]
+
+
+async def objections(connection: Connection, store: Path, model: str, version: str, against: str) -> list[Finding]:
+    """Why a version may not be promoted; empty when it may."""
     found = await evaluations.newest(connection, model, version)
     if not found:
         sentence = f"It has not been evaluated. Do that first: weedwatch models evaluate {model} {version}"
         return [Finding("evidence", None, None, sentence)]
-    return await findings(connection, store, found[0], against)
+    return (await weigh(connection, store, found[0], against)).findings
 
 
-async def findings(connection: Connection, store: Path, evaluation: Evaluation, against: str) -> list[Finding]:
-    """Of one evaluation, as things are now."""
+async def weigh(connection: Connection, store: Path, evaluation: Evaluation, against: str) -> Weighed:
+    """A policy that cannot be read is a finding: it stops promotions, and nobody who only looks."""
     model, version = evaluation.model, evaluation.version
-    if not await is_current(connection, evaluation, against):
-        sentence = (
-            f"It was evaluated beside other archives than those of today. "
-            f"Evaluate it again: weedwatch models evaluate {model} {version}"
-        )
-        return [Finding("evidence", None, None, sentence)]
+    found = []
     try:
         rules = await asyncio.to_thread(policy.read, store, model, version, against)
     except UnreadablePolicy as error:
-        raise Conflict(str(error)) from error
-    return policy.findings(rules, evaluation.evidence, evaluation.created_at)
+        rules = Policy()
+        found.append(Finding("policy", None, None, str(error)))
+    current = await _is_current(connection, evaluation, against)
+    if current:
+        found += policy.findings(rules, evaluation.evidence, evaluation.created_at)
+    else:
+        sentence = (
+            "It was evaluated beside other archives than those of today. "
+            f"Evaluate it again: weedwatch models evaluate {model} {version}"
+        )
+        found.append(Finding("evidence", None, None, sentence))
+    return Weighed(current, rules, found)
 
 
-async def is_current(connection: Connection, evaluation: Evaluation, stable: str) -> bool:
+async def _is_current(connection: Connection, evaluation: Evaluation, stable: str) -> bool:
     """Whether both archives are still those that were compared, and the other one is the stable one."""
     if evaluation.against != stable:
         return False

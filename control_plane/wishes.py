@@ -68,7 +68,7 @@ class Wishes:
 
         Raises:
             NotPromoted: The evidence is missing, or speaks against it, and it is not forced.
-            Conflict: As `begin`; or the policy cannot be read.
+            Conflict: As `begin`.
             ModelNotFound: There is no such model or version, or no canary.
             DatabaseUnavailable: As it says.
         """

@@ -298,18 +298,14 @@ async def _evidence(
     found = {}
     for each in await evaluations.newest(connection, name, version):
         against = rollout.stable if rollout else each.against
-        store = service.settings.model_store
-        rules = await weighing.policy_or_default(store, name, each.version, against)
+        weighed = await weighing.weigh(connection, service.settings.model_store, each, against)
         found[each.version] = schemas.Evidence(
             **vars(each),
             **each.evidence,
-            is_current=await weighing.is_current(connection, each, against),
+            is_current=weighed.is_current,
             flipped=sum(flip["count"] for flip in each.evidence["flips"]),
-            findings=[
-                schemas.Finding(**finding.to_json())
-                for finding in await weighing.findings(connection, store, each, against)
-            ],
-            policy=rules.model_dump(),
+            findings=[schemas.Finding(**finding.to_json()) for finding in weighed.findings],
+            policy=weighed.policy.model_dump(),
         )
     return found
 

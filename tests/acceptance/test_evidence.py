@@ -98,6 +98,18 @@ def test_two_exchanged_labels_are_found_and_refused_by_name(service: Changing) -
     assert (shown["flipped"], shown["is_current"]) == (sum(flip["count"] for flip in evidence["flips"]), True)
 
 
+def test_a_policy_that_cannot_be_read_stops_promotions_and_nobody_who_looks(service: Changing) -> None:
+    file = service.store / "sources/plants/1/policy.yaml"
+    file.write_text("least_picture: 7")
+    try:
+        refused = promote(service, version="2")
+        assert (refused.status_code, refused.json()["errors"][0]["rule"]) == (409, "policy")
+        assert "least_picture" in refused.json()["detail"]
+        assert service.facts()["versions"]
+    finally:
+        file.unlink()
+
+
 def test_a_version_as_good_is_promoted_and_force_is_audited(service: Changing, postgres: OwnPostgres) -> None:
     assert evaluated(service, "3")["findings"] == []
     promoted = promote(service, version="3")
