@@ -12,14 +12,18 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from control_plane import credentials, pages, problems
+from control_plane.access import without_policy
 from control_plane.changes import Changes
+from control_plane.credentials import KeySecrets
 from control_plane.database import Database, UnsafeDatabase, within
 from control_plane.dependencies import Parts
 from control_plane.dispatch import Dispatcher
+from control_plane.door import Door, Keeper
 from control_plane.errors import DatabaseUnavailable
 from control_plane.evaluation import Evaluator
 from control_plane.exchange import Exchange
 from control_plane.intake import Intake
+from control_plane.keyring import Keyring
 from control_plane.lifecycle import Fleet
 from control_plane.metrics import Metrics
 from control_plane.pictures import Pictures
@@ -30,7 +34,7 @@ from control_plane.refusal import RefusalAtTheDoor
 from control_plane.replays import Replays
 from control_plane.replicas import Share
 from control_plane.requests import RequestContext
-from control_plane.routes import health, history, inference_protocol, info, models, predict, status
+from control_plane.routes import access, health, history, inference_protocol, info, keys, models, predict, status
 from control_plane.schemas import Problem
 from control_plane.series import Series
 from control_plane.settings import Settings
@@ -47,15 +51,17 @@ def create_app(settings: Settings) -> FastAPI:
     """The service.
 
     Raises:
-        ValueError: The admin token cannot be used.
+        ValueError: The admin token or the secret of the keys cannot be used.
+        RuntimeError: A route has no line in the policy.
     """
     metrics = Metrics()
     token = credentials.admin_token(settings.admin_token_file, settings.state_dir)
+    key_secrets = KeySecrets.load(settings.key_secret_file, settings.state_dir)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            app.state.parts = await _open(stack, settings, metrics, token)
+            app.state.parts = await _open(stack, settings, metrics, token, key_secrets)
             yield
 
     app = FastAPI(
@@ -68,12 +74,15 @@ def create_app(settings: Settings) -> FastAPI:
         responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
     )
     app.state.metrics = metrics
-    for routes in (predict, history, models, health, info, status, inference_protocol):
+    for routes in (predict, history, models, health, info, status, inference_protocol, keys, access):
         app.include_router(routes.router)
     problems.add_handlers(app, metrics)
     pages.add(app)
+    if missing := without_policy(app.routes):
+        raise RuntimeError(f"access.py says nothing of {', '.join(missing)}.")
     app.add_middleware(predict.ShortWay)
     app.add_middleware(RefusalAtTheDoor, metrics=metrics)
+    app.add_middleware(Door)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -92,7 +101,9 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-async def _open(stack: AsyncExitStack, settings: Settings, metrics: Metrics, token: str) -> Parts:
+async def _open(
+    stack: AsyncExitStack, settings: Settings, metrics: Metrics, token: str, key_secrets: KeySecrets
+) -> Parts:
     database = Database(
         settings.database_url.get_secret_value(),
         timeout_seconds=settings.database_timeout_seconds,
@@ -107,6 +118,8 @@ async def _open(stack: AsyncExitStack, settings: Settings, metrics: Metrics, tok
         log.warning("starting without the database; the spool keeps the records", extra={"cause": database.reason})
     await database.open()
     stack.push_async_callback(database.close)
+    keyring = Keyring(database, key_secrets, settings.state_dir / "keys.json")
+    await keyring.open()
     exchange = Exchange(settings.exchange_dir)
     exchange.open()
     torchserves = [
@@ -172,6 +185,7 @@ async def _open(stack: AsyncExitStack, settings: Settings, metrics: Metrics, tok
     for work in (
         recorder.run(),
         recorder.replay(),
+        keyring.run(),
         share.run(),
         changes.run(),
         intake.run(),
@@ -193,7 +207,8 @@ async def _open(stack: AsyncExitStack, settings: Settings, metrics: Metrics, tok
         readiness=readiness,
         replays=Replays(database, metrics),
         series=series,
-        admin_token=token,
+        keyring=keyring,
+        keeper=Keeper(settings.auth, keyring, token),
     )
 
 

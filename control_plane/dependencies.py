@@ -8,13 +8,14 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from control_plane import credentials
+from control_plane.callers import Caller
 from control_plane.database import Database
 from control_plane.dispatch import Dispatcher
+from control_plane.door import Keeper
 from control_plane.errors import Unauthorized
 from control_plane.intake import Intake
+from control_plane.keyring import Keyring
 from control_plane.lifecycle import Fleet
 from control_plane.metrics import Metrics
 from control_plane.pictures import Pictures
@@ -41,7 +42,8 @@ class Parts:
     readiness: Readiness
     replays: Replays
     series: Series
-    admin_token: str
+    keyring: Keyring
+    keeper: Keeper
 
     @property
     def dispatcher(self) -> Dispatcher | None:
@@ -64,17 +66,21 @@ async def _correlation_id(request: Request) -> str | None:
     return given
 
 
-_bearer = HTTPBearer(auto_error=False, description="The admin token; make run prints where it is kept.")
-
-
-async def _admin(request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> str:
-    if given is None or not credentials.matches(given.credentials, (await _parts(request)).admin_token):
+async def _caller(request: Request) -> Caller:
+    caller: Caller | None = request.state.caller
+    if caller is None:  # of an open route; those do not ask
         raise Unauthorized
-    return "admin"
+    return caller
+
+
+async def _admin(request: Request) -> str:
+    return (await _caller(request)).name
 
 
 Service = Annotated[Parts, Depends(_parts)]
 RequestId = Annotated[UUID, Depends(_request_id)]
 CorrelationId = Annotated[str | None, Depends(_correlation_id)]
+By = Annotated[Caller, Depends(_caller)]
+"""Who calls; the door has looked at what it may."""
 Admin = Annotated[str, Depends(_admin)]
-"""The name of who acts, for the audit; refuses without the admin token."""
+"""The name of who acts, for the audit."""

@@ -57,8 +57,8 @@ _KINDS = (
               "Send it again in a moment.", retry=True),
     ErrorKind("database_unavailable", 503, "Database unavailable", "The history cannot be read at present.",
               "Try again in a moment; predictions are not affected by reads that fail.", retry=True),
-    ErrorKind("unauthorized", 401, "Credential needed", "This needs the admin token.",
-              "Give the right one, in a request as 'Authorization: Bearer TOKEN'; make run prints where it is kept."),
+    ErrorKind("unauthorized", 401, "Credential needed", "This needs a credential that is valid here.",
+              "Send an API key, or the admin token, as 'Authorization: Bearer …'; make run says where the token is."),
     ErrorKind("forbidden", 403, "Not allowed", "This credential does not allow this.",
               "Use a credential with the right scope."),
     ErrorKind("not_promoted", 409, "Not promoted", "The evidence is not what the policy wants of a promotion.",
@@ -154,6 +154,10 @@ class DatabaseUnavailable(ServingError):
 
 class Unauthorized(ServingError):
     code = "unauthorized"
+
+
+class Forbidden(ServingError):
+    code = "forbidden"
 
 
 class Conflict(ServingError):

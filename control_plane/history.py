@@ -42,11 +42,15 @@ class Prediction:
     longitude: float | None
     subject: str | None
     role: str = "stable"
+    owner: str | None = None
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What a page of the history shows; None means any. `q` is found in names and subject, or is an id."""
+    """What a page of the history shows; None means any. `q` is found in names and subject, or is an id.
+
+    `owner`: only the records of this one.
+    """
 
     label: str | None = None
     model: str | None = None
@@ -55,6 +59,7 @@ class Filters:
     since: datetime | None = None
     until: datetime | None = None
     q: str | None = None
+    owner: str | None = None
 
 
 def first_id_at(moment: datetime) -> UUID:
@@ -106,17 +111,17 @@ async def record_all(connection: Connection, rows: Sequence[Prediction], *, repl
         INSERT INTO predictions (
             request_id, correlation_id, created_at, model, version, verdict, label, common_name, confidence,
             predictions, processing_seconds, image_sha256, image_bytes, image_format, image_width,
-            image_height, consent, picture_sha256, latitude, longitude, subject, role)
+            image_height, consent, picture_sha256, latitude, longitude, subject, role, owner)
         SELECT
             request_id, correlation_id, created_at, model, version, verdict, label, common_name, confidence,
             predictions, processing_seconds, decode(image_sha256, 'hex'), image_bytes, image_format, image_width,
-            image_height, consent, decode(picture_sha256, 'hex'), latitude, longitude, subject, role
+            image_height, consent, decode(picture_sha256, 'hex'), latitude, longitude, subject, role, owner
         FROM jsonb_to_recordset(%(rows)s::jsonb) AS given (
             request_id uuid, correlation_id text, created_at timestamptz, model text, version text, verdict text,
             label text, common_name text, confidence float8, predictions jsonb, processing_seconds float8,
             image_sha256 text, image_bytes bigint, image_format text, image_width integer, image_height integer,
             consent boolean, picture_sha256 text, latitude float8, longitude float8, subject text,
-            role text)
+            role text, owner text)
         WHERE NOT %(replayed)s OR NOT EXISTS (SELECT FROM deletions WHERE before > given.request_id)
         ON CONFLICT (request_id) DO NOTHING
         """,
@@ -134,6 +139,7 @@ async def page(connection: Connection, filters: Filters, *, before: UUID | None,
         WHERE (%(before)s::uuid IS NULL OR request_id < %(before)s::uuid)
           AND (%(since)s::uuid IS NULL OR request_id >= %(since)s::uuid)
           AND (%(until)s::uuid IS NULL OR request_id < %(until)s::uuid)
+          AND (%(owner)s::text IS NULL OR owner = %(owner)s::text)
           AND (%(label)s::text IS NULL OR label = %(label)s::text)
           AND (%(model)s::text IS NULL OR model = %(model)s::text)
           AND (%(version)s::text IS NULL OR version = %(version)s::text)
@@ -160,6 +166,7 @@ async def page_by_id(connection: Connection, filters: Filters, *, before: UUID |
           AND (%(before)s::uuid IS NULL OR request_id < %(before)s::uuid)
           AND (%(since)s::uuid IS NULL OR request_id >= %(since)s::uuid)
           AND (%(until)s::uuid IS NULL OR request_id < %(until)s::uuid)
+          AND (%(owner)s::text IS NULL OR owner = %(owner)s::text)
           AND (%(label)s::text IS NULL OR label = %(label)s::text)
           AND (%(model)s::text IS NULL OR model = %(model)s::text)
           AND (%(version)s::text IS NULL OR version = %(version)s::text)

@@ -13,6 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from control_plane.access import POLICY, Access
 from control_plane.problems import MEDIA_TYPE, PROTOCOL
 
 UI = Path(__file__).parent.parent / "ui"
@@ -77,6 +78,20 @@ class _WithHeaders:
         await self.app(scope, receive, send_with_headers)
 
 
+_CREDENTIAL = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "An API key (`ww_…`), an access token, or the admin token; GET /access says more.",
+}
+
+
+def _describe_access(operation: dict[str, Any], access: Access) -> None:
+    if access != "open":
+        scope = "any valid credential" if access == "any" else f"the scope `{access}`"
+        operation["security"] = [{"credential": []}]
+        operation["description"] = f"{operation.get('description', '')}\n\nNeeds {scope}.".strip()
+
+
 def _describe_errors_as_problems(app: FastAPI) -> None:
     """FastAPI describes its own form of validation errors and plain JSON; ours are problems, all of them."""
     made_by_fastapi = app.openapi
@@ -86,13 +101,15 @@ def _describe_errors_as_problems(app: FastAPI) -> None:
             return app.openapi_schema
         document = made_by_fastapi()
         for path, operations in document["paths"].items():
-            for operation in operations.values():
+            for method, operation in operations.items():
+                _describe_access(operation, POLICY[method.upper(), path])
                 responses = operation["responses"]
                 responses.pop("422", None)
                 for status in ("4XX", "5XX"):
                     content = responses[status]["content"]
                     if not path.startswith(PROTOCOL):
                         content[MEDIA_TYPE] = content.pop("application/json")
+        document["components"]["securitySchemes"] = {"credential": _CREDENTIAL}
         for name in ("HTTPValidationError", "ValidationError"):
             document["components"]["schemas"].pop(name, None)
         return document

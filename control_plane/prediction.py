@@ -53,6 +53,8 @@ class Asked:
     latitude: float | None = None
     longitude: float | None = None
     subject: str | None = None
+    owner: str | None = None
+    """Whose record it is."""
     all_labels: bool = False
     """Whether `Recorded.ranked` shall hold every label."""
     sticky: str | None = None

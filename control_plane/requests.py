@@ -92,6 +92,7 @@ class RequestContext:
                 "status": status,
                 "milliseconds": round(1000 * seconds, 1),
                 "correlation_id": correlation,
+                "caller": caller.name if (caller := scope["state"].get("caller")) else None,
             },
         )
 

@@ -1,24 +1,40 @@
 """Every setting of the control plane, read once from the environment; nothing else reads the environment."""
 
+import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Literal
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import Field, FilePath, SecretStr, field_validator
+from pydantic import Field, FilePath, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from control_plane.callers import Mode
 
 
 def _from(name: str) -> str:
     return f"WEEDWATCH_{name}"
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens there."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 class Settings(BaseSettings):
     """Frozen; a bad value stops the start and names the variable."""
 
     model_config = SettingsConfigDict(
-        env_prefix="WEEDWATCH_", frozen=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True
+        env_prefix="WEEDWATCH_",
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        validate_default=True,
+        hide_input_in_errors=True,
     )
 
     database_url: SecretStr = Field(
@@ -93,6 +109,16 @@ class Settings(BaseSettings):
         (), description="SHA-256 of code that uploaded archives may carry beside the platform's own, comma-separated."
     )
 
+    auth: Mode = Field(
+        "off",
+        description="off: everybody may do all but admin work; only on a loopback address. keys: API keys. "
+        "oidc: access tokens of a provider, and API keys.",
+    )
+    key_secret_file: Path | None = Field(
+        None,
+        description="File with the secret that digests of API keys are made with; otherwise one is made in the state "
+        "folder. All replicas need the same. Several lines: the first makes new keys.",
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins of browsers' pages that may call the API, comma-separated."
     )
@@ -111,6 +137,16 @@ class Settings(BaseSettings):
             raise ValueError(
                 "not an address of PostgreSQL; write postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
             ) from None
+        return value
+
+    @field_validator("auth")
+    @classmethod
+    def _is_closed_on_the_network(cls, value: Mode, info: ValidationInfo) -> Mode:
+        if value == "off" and not is_loopback(str(info.data.get("host"))):
+            raise ValueError(
+                f"off is for this machine alone, and WEEDWATCH_HOST is {info.data.get('host')}: set it to keys or "
+                "oidc, or listen on 127.0.0.1"
+            )
         return value
 
     @field_validator(

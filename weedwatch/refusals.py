@@ -112,9 +112,9 @@ class DatabaseUnavailable(Refused):
 
 
 class Unauthorized(Refused):
-    """This needs the admin token."""
+    """This needs a credential that is valid here."""
 
-    remedy = "Give the right one, in a request as 'Authorization: Bearer TOKEN'; make run prints where it is kept."
+    remedy = "Send an API key, or the admin token, as 'Authorization: Bearer …'; make run says where the token is."
 
 
 class Forbidden(Refused):

@@ -16,8 +16,9 @@ from fastapi.responses import FileResponse, Response, StreamingResponse
 from pydantic import ValidationError
 
 from control_plane import audit, evaluations, history, pictures, uploads
+from control_plane.callers import Caller
 from control_plane.database import within
-from control_plane.dependencies import Admin, Service
+from control_plane.dependencies import Admin, By, Service
 from control_plane.errors import Conflict, InvalidRequest, NotFound
 from control_plane.problems import invalid
 from control_plane.schemas import Amendment, Answer, Deleted, Name, Page, RecordedAnswer, ShadowFacts
@@ -37,6 +38,7 @@ CSV_COLUMNS = (
 @router.get("/history", summary="List predictions, newest first", response_model=Page)
 async def list_history(
     service: Service,
+    caller: By,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=64, description="`next_cursor` of the page before.")] = None,
     label: Annotated[Name | None, Query(description="The best label, exactly.")] = None,
@@ -50,7 +52,7 @@ async def list_history(
         Literal["json", "csv"], Query(alias="format", description="csv gives all rows at once.")
     ] = "json",
 ) -> Page | Response:
-    filters = history.Filters(label, model, version, min_confidence, since, until, q)
+    filters = history.Filters(label, model, version, min_confidence, since, until, q, caller.sees)
     if output == "csv":
         first = await within(service.database.timeout_seconds, _page(service, filters, None, CSV_ROWS))
         return StreamingResponse(
@@ -67,9 +69,9 @@ async def list_history(
 
 
 @router.get("/history/{request_id}", summary="One prediction")
-async def get_prediction(service: Service, request_id: UUID) -> RecordedAnswer:
+async def get_prediction(service: Service, caller: By, request_id: UUID) -> RecordedAnswer:
     """With what other versions said to the same picture."""
-    row, shadows = await within(service.database.timeout_seconds, _with_shadows(service, request_id))
+    row, shadows = await within(service.database.timeout_seconds, _with_shadows(service, caller, request_id))
     return RecordedAnswer(
         **vars(Answer.of(row)),
         shadows=[ShadowFacts(**vars(each), processing_time_ms=round(1000 * each.seconds, 3)) for each in shadows],
@@ -84,14 +86,14 @@ async def get_prediction(service: Service, request_id: UUID) -> RecordedAnswer:
         "requestBody": {"required": True, "content": {"application/json": {"schema": Amendment.model_json_schema()}}}
     },
 )
-async def amend_prediction(service: Service, request_id: UUID, request: Request) -> Answer:
+async def amend_prediction(service: Service, caller: By, request_id: UUID, request: Request) -> Answer:
     """What is not given stays as it is; null takes it away. Consent taken back removes the kept picture."""
     body = await uploads.receive_text(request, timeout_seconds=service.settings.upload_timeout_seconds)
     try:
         changes = Amendment.model_validate_json(body).changes
     except ValidationError as error:
         raise invalid(error) from None
-    row, dropped = await within(service.database.timeout_seconds, _amend(service, request_id, changes))
+    row, dropped = await within(service.database.timeout_seconds, _amend(service, caller, request_id, changes))
     await service.pictures.remove(dropped)
     return Answer.of(row)
 
@@ -99,10 +101,11 @@ async def amend_prediction(service: Service, request_id: UUID, request: Request)
 @router.get("/history/{request_id}/image", summary="The kept picture", response_class=FileResponse)
 async def get_picture(
     service: Service,
+    caller: By,
     request_id: UUID,
     size: Annotated[Literal["full", "thumb"], Query(description="thumb: at most 320 pixels wide or high.")] = "full",
 ) -> Response:
-    row = await _found(service, request_id)
+    row = await _found(service, caller, request_id)
     file = service.pictures.path(row.picture_sha256) if row.picture_sha256 else None
     if row.picture_sha256 is None or file is None or not file.is_file():
         raise NotFound("No picture was kept for this prediction; it is kept only with the sender's consent.")
@@ -120,9 +123,9 @@ async def get_picture(
         "requestBody": {"required": True, "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}
     },
 )
-async def put_picture(service: Service, request_id: UUID, request: Request) -> Answer:
+async def put_picture(service: Service, caller: By, request_id: UUID, request: Request) -> Answer:
     """The same bytes that were sent to `/predict`, after consent was given; anything else is a 409 `conflict`."""
-    row = await _found(service, request_id)
+    row = await _found(service, caller, request_id)
     _check_may_keep(row)
     upload = await uploads.receive(
         request,
@@ -134,7 +137,7 @@ async def put_picture(service: Service, request_id: UUID, request: Request) -> A
         raise Conflict("This is not the picture that the prediction was made from. Send the same bytes again.")
     kept = await service.pictures.keep(picture.data)
     try:
-        row = await within(service.database.timeout_seconds, _show(service, request_id, kept))
+        row = await within(service.database.timeout_seconds, _show(service, caller, request_id, kept))
     except (Conflict, NotFound):  # consent was taken back, or the record deleted, meanwhile
         await service.pictures.remove(await within(service.database.timeout_seconds, _not_shown(service, [kept])))
         raise
@@ -147,7 +150,7 @@ async def delete_history(
     admin: Admin,
     before: Annotated[datetime | None, Query(description="Only those from before this moment.")] = None,
 ) -> Deleted:
-    """Needs the admin token. The act stands in the audit, in the same transaction."""
+    """Of everybody. The act stands in the audit, in the same transaction."""
     deleted, kept = await within(DELETE_SECONDS, _delete(service, admin, before))
     await service.pictures.remove(kept)
     return Deleted(deleted=deleted)
@@ -162,10 +165,12 @@ async def _page(
         return await history.page(connection, filters, before=before, limit=limit)
 
 
-async def _amend(service: Service, request_id: UUID, changes: dict[str, Any]) -> tuple[history.Prediction, list[bytes]]:
+async def _amend(
+    service: Service, caller: Caller, request_id: UUID, changes: dict[str, Any]
+) -> tuple[history.Prediction, list[bytes]]:
     """The record as it is now, and the digests of pictures that no record shows any more."""
     async with service.database.connection() as connection, connection.transaction():
-        before = _there(await history.find_to_change(connection, request_id))
+        before = _there(await history.find_to_change(connection, request_id), caller)
         after = replace(before, **changes)
         if not after.consent:
             after = replace(after, picture_sha256=None)
@@ -183,9 +188,9 @@ async def _not_shown(service: Service, pictures_kept: list[bytes]) -> list[bytes
     return [digest for digest in pictures_kept if digest not in shown]
 
 
-async def _show(service: Service, request_id: UUID, kept: bytes) -> history.Prediction:
+async def _show(service: Service, caller: Caller, request_id: UUID, kept: bytes) -> history.Prediction:
     async with service.database.connection() as connection, connection.transaction():
-        row = _there(await history.find_to_change(connection, request_id))
+        row = _there(await history.find_to_change(connection, request_id), caller)
         _check_may_keep(row)
         row = replace(row, picture_sha256=kept)
         await history.amend(connection, row)
@@ -197,26 +202,27 @@ def _check_may_keep(row: history.Prediction) -> None:
         raise Conflict("There is no consent to keep this picture. Give it first: PATCH with consent=true.")
 
 
-def _there(row: history.Prediction | None) -> history.Prediction:
-    if row is None:
+def _there(row: history.Prediction | None, caller: Caller) -> history.Prediction:
+    """The row, if there is one that the caller may see; that there is another must not show."""
+    if row is None or (caller.sees is not None and row.owner != caller.sees):
         raise NotFound("There is no prediction with this request id; it may have been deleted.")
     return row
 
 
 async def _with_shadows(
-    service: Service, request_id: UUID
+    service: Service, caller: Caller, request_id: UUID
 ) -> tuple[history.Prediction, list[evaluations.ShadowAnswer]]:
     async with service.database.connection() as connection:
-        row = _there(await history.find(connection, request_id))
+        row = _there(await history.find(connection, request_id), caller)
         return row, await evaluations.shadows_of(connection, request_id)
 
 
-async def _found(service: Service, request_id: UUID) -> history.Prediction:
+async def _found(service: Service, caller: Caller, request_id: UUID) -> history.Prediction:
     async def find() -> history.Prediction | None:
         async with service.database.connection() as connection:
             return await history.find(connection, request_id)
 
-    return _there(await within(service.database.timeout_seconds, find()))
+    return _there(await within(service.database.timeout_seconds, find()), caller)
 
 
 async def _delete(service: Service, admin: str, before: datetime | None) -> tuple[int, list[bytes]]:

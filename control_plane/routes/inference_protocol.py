@@ -14,7 +14,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from control_plane import asking, schemas, tensors, uploads
-from control_plane.dependencies import CorrelationId, Parts, RequestId, Service
+from control_plane.callers import Caller
+from control_plane.dependencies import By, CorrelationId, Parts, RequestId, Service
 from control_plane.domain import Label
 from control_plane.errors import FileTooLarge, ModelNotLoaded, ServingError, UnsupportedMediaType
 from control_plane.prediction import Asked, Recorded
@@ -109,6 +110,7 @@ async def model_ready(service: Service, name: Name, version: Name | None = None)
 async def infer(
     request: Request,
     service: Service,
+    caller: By,
     request_id: RequestId,
     correlation_id: CorrelationId,
     name: Name,
@@ -116,12 +118,13 @@ async def infer(
 ) -> Response:
     """Pictures (`image`, BYTES) or what was preprocessed elsewhere (`pixels`, FP32); each answer is recorded."""
     with asking.counted(service.metrics):
-        return await _infer(request, service, request_id, correlation_id, name, version)
+        return await _infer(request, service, caller, request_id, correlation_id, name, version)
 
 
 async def _infer(
     request: Request,
     service: Service,
+    caller: Caller,
     request_id: UUID,
     correlation_id: str | None,
     name: str,
@@ -167,6 +170,8 @@ async def _infer(
             all_labels=True,
             sticky=sticky or str(request_id),  # one version for all of them
             presence=request.state.presence,
+            subject=caller.owner,
+            owner=caller.owner,
         )
 
     outcomes = await asyncio.gather(

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from control_plane import asking, uploads
-from control_plane.dependencies import CorrelationId, RequestId, Service
+from control_plane.callers import Caller
+from control_plane.dependencies import By, CorrelationId, RequestId, Service
 from control_plane.errors import ServingError
 from control_plane.idempotency import Claim
 from control_plane.prediction import Asked, Recorded
@@ -28,7 +29,7 @@ _PATH = "/predict"
 _PICTURE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, GIF, BMP, TIFF or HEIC."}
 _FIELDS = Options.model_json_schema()["properties"]
 _SAID = {Standing.REPLAYED: {"Idempotency-Replayed": "true"}, Standing.UNKNOWN: {"Idempotency-Status": "unknown"}}
-CALLER = "anonymous"  # keys are the caller's own; there are no accounts yet
+ANYBODY = ""  # whose Idempotency-Keys those are of callers that act for nobody
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -71,11 +72,16 @@ _BODY: dict[str, Any] = {
 
 @router.post(_PATH, summary="Name what is on a photo", openapi_extra=_BODY)
 async def predict(
-    request: Request, response: Response, service: Service, request_id: RequestId, correlation_id: CorrelationId
+    request: Request,
+    response: Response,
+    service: Service,
+    caller: By,
+    request_id: RequestId,
+    correlation_id: CorrelationId,
 ) -> Answer:
     """The answer is recorded in the history before it is given."""
     with asking.counted(service.metrics):
-        given = await _predict(request, service, request_id, correlation_id)
+        given = await _predict(request, service, caller, request_id, correlation_id)
     if given.standing in _SAID:
         response.headers.update(_SAID[given.standing])
     return Answer.of(given.row)
@@ -95,7 +101,9 @@ class ShortWay:
         scope["route"] = _Route()
         request, response = Request(scope, receive, send), Response(media_type="application/json")
         try:
-            answer = await predict(request, response, app.state.parts, state["request_id"], state["correlation_id"])
+            answer = await predict(
+                request, response, app.state.parts, state["caller"], state["request_id"], state["correlation_id"]
+            )
         except ServingError as error:
             refusal: Response = await app.exception_handlers[ServingError](request, error)
             await refusal(scope, receive, send)
@@ -113,7 +121,9 @@ class _Route:
     path: str = _PATH
 
 
-async def _predict(request: Request, service: Service, request_id: RequestId, correlation_id: CorrelationId) -> Given:
+async def _predict(
+    request: Request, service: Service, caller: Caller, request_id: RequestId, correlation_id: CorrelationId
+) -> Given:
     key = key_of(request.headers.getlist("idempotency-key"))
     settings, stages = service.settings, service.metrics.stage_seconds
     received_at, began = datetime.now(UTC), monotonic()
@@ -134,7 +144,8 @@ async def _predict(request: Request, service: Service, request_id: RequestId, co
         traceparent=request.headers.get("traceparent"),
         sticky=asking.sticky(request),
         presence=request.state.presence,
-        **vars(options),
+        owner=caller.owner,
+        **(vars(options) | {"subject": options.subject or caller.owner}),
     )
 
     def work() -> Coroutine[Any, Any, Recorded]:
@@ -142,7 +153,7 @@ async def _predict(request: Request, service: Service, request_id: RequestId, co
 
     if key is None:
         return Given((await work()).row, Standing.FIRST)
-    claim = Claim(CALLER, key, _digest(picture, options), request_id)
+    claim = Claim(caller.owner or ANYBODY, key, _digest(picture, options), request_id)
     return await service.replays.once(claim, work, deadline=asked.deadline, presence=asked.presence)
 
 

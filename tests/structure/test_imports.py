@@ -14,9 +14,10 @@ CONTROL_PLANE = (
     ("pages", "connections"),
     (
         *("routes.predict", "routes.history", "routes.health", "routes.info", "routes.models", "routes.status"),
-        "routes.inference_protocol",
+        *("routes.inference_protocol", "routes.keys", "routes.access"),
     ),
-    ("dependencies",),
+    ("dependencies", "credential_schemas"),
+    ("door",),
     ("requests", "refusal"),
     ("asking", "tensors"),
     ("problems",),
@@ -41,10 +42,11 @@ CONTROL_PLANE = (
     ("series",),
     ("torchserve",),
     ("exchange",),
+    ("keyring",),
     ("archives",),
     ("pictures",),
     ("idempotency",),
-    ("history", "models", "audit", "evaluations"),
+    ("history", "models", "audit", "evaluations", "keys"),
     ("database",),
     ("metrics",),
     ("logs",),
@@ -52,8 +54,8 @@ CONTROL_PLANE = (
     ("domain", "rollout", "guard", "failures", "evidence", "golden"),
     ("credentials", "presence"),
     ("errors",),
-    ("settings",),
-    ("version",),
+    ("settings", "access"),
+    ("version", "callers"),
 )
 LEVEL = {module: level for level, modules in enumerate(CONTROL_PLANE) for module in modules}
 

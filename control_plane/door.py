@@ -1,0 +1,95 @@
+"""At the door: who calls, and whether they may. Nothing of a body is read before."""
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from control_plane import credentials
+from control_plane.access import POLICY, Access, Policy
+from control_plane.callers import OF_EVERYBODY, SCOPES, Caller, Mode
+from control_plane.errors import Forbidden, ServingError, Unauthorized
+from control_plane.keyring import Keyring
+
+_NEEDED = {
+    "off": "Changes need a credential, also where all else is open. Send the admin token as 'Authorization: Bearer …'; "
+    "make run says where it is kept.",
+    "keys": "This needs an API key. Send it as 'Authorization: Bearer ww_…'; whoever runs the service makes one with "
+    "`weedwatch keys create`.",
+    "oidc": "This needs an access token or an API key. Sign in, and send it as 'Authorization: Bearer …'.",
+}
+_WRONG = "This credential is not valid here: unknown, expired or revoked. Ask whoever runs the service for a new one."
+
+
+class Keeper:
+    """Tells from a credential who calls."""
+
+    def __init__(self, mode: Mode, keyring: Keyring, admin_token: str) -> None:
+        self.mode = mode
+        self._keyring = keyring
+        self._admin_token = admin_token
+
+    async def let_in(self, access: Access, authorization: list[str], address: str) -> Caller | None:
+        """The caller, who may be here; None where everybody may and this one did not say who it is.
+
+        Raises:
+            Unauthorized: No credential, or none that is valid.
+            Forbidden: The credential lacks the scope.
+        """
+        try:
+            caller = await self.caller(authorization, address)
+        except Unauthorized:
+            if access == "open":
+                return None
+            raise
+        if access == "open":
+            return caller
+        if caller is None or (self.mode == "off" and access == "admin" and not authorization):
+            raise Unauthorized(_NEEDED[self.mode])
+        if access != "any" and not caller.may(access):
+            raise Forbidden(f"This credential lacks the scope '{access}'. Use one that has it.")
+        return caller
+
+    async def caller(self, authorization: list[str], address: str) -> Caller | None:
+        """Who that is; None when there is no credential and nobody is let in without.
+
+        Raises:
+            Unauthorized: The credential is not valid.
+        """
+        if not authorization:
+            if self.mode != "off":
+                return None
+            return Caller("anonymous", OF_EVERYBODY, None, address, f"address:{address}")
+        scheme, _, text = authorization[0].partition(" ")
+        if len(authorization) > 1 or scheme.lower() != "bearer":
+            raise Unauthorized("Send one credential, as 'Authorization: Bearer …'.")
+        text = text.strip()
+        if credentials.matches(text, self._admin_token):
+            return Caller("admin token", frozenset(SCOPES), None, address, "admin token")
+        if (key := self._keyring.find(text)) is not None:
+            return Caller(f"key {key.id}", frozenset(key.scopes), key.owner, address, f"key:{key.id}")
+        raise Unauthorized(_WRONG)
+
+
+class Door:
+    """Puts the caller into the request's state, or answers 401 or 403."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self._policy = Policy(POLICY)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        keeper: Keeper = scope["app"].state.parts.keeper
+        client = scope.get("client")
+        try:
+            scope["state"]["caller"] = await keeper.let_in(
+                self._policy.of(scope["method"], scope["path"]),
+                [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"],
+                client[0] if client else "",
+            )
+        except ServingError as error:
+            refusal = scope["app"].exception_handlers[ServingError](Request(scope), error)
+            await (await refusal)(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
