@@ -1,6 +1,7 @@
 """Make everything that Weedwatch needs: the Python environment in .venv and the web pages' files in ui/vendor.
 
-Owns `.venv`, `.tools` and `ui/vendor`. It uses the standard library only, since it runs before anything is installed.
+Owns `.venv`, `.tools`, `ui/vendor` and `tests/issuer/node_modules`.
+It uses the standard library only, since it runs before anything is installed.
 A second call that finds nothing to do ends at once.
 """
 
@@ -25,6 +26,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 TOOLS = ROOT / ".tools"
 VENDOR = ROOT / "ui" / "vendor"
+ISSUER = ROOT / "tests" / "issuer"
 STAMP = VENV / "weedwatch-setup"
 CHOICE = TOOLS / "torch-build"
 # Outside .venv, since removing a half-made one may be interrupted too.
@@ -38,6 +40,8 @@ INPUTS = (
     "requirements/torch.in",
     "ui/package.json",
     "ui/package-lock.json",
+    "tests/issuer/package.json",
+    "tests/issuer/package-lock.json",
 )
 # What is served of each package: file → its name in ui/vendor.
 SERVED = {
@@ -135,7 +139,8 @@ def digest(choice: str) -> str:
 
 
 def is_current(choice: str) -> bool:
-    parts = [VENV / "bin" / "python", *(VENDOR / name for name in (*SERVED.values(), ICON_FILE))]
+    served = [VENDOR / name for name in (*SERVED.values(), ICON_FILE)]
+    parts = [VENV / "bin" / "python", ISSUER / "node_modules" / "oidc-provider", *served]
     if UNFINISHED.exists() or not all(part.exists() for part in parts):
         return False
     return STAMP.exists() and STAMP.read_text() == digest(choice)
@@ -321,9 +326,8 @@ def vendor(uv: str) -> None:
     work.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
         shutil.copyfile(ROOT / "ui" / name, work / name)
-    command, environment = find_npm(uv)
-    options = ["--ignore-scripts", "--legacy-peer-deps", "--no-audit", "--no-fund", "--loglevel=error"]
-    run([*command, "ci", *options], minutes=15, cwd=work, env=environment)
+    install_node_packages(uv, work)
+    install_node_packages(uv, ISSUER)  # the OpenID provider that the tests start
     fresh = VENDOR.with_name("vendor.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
@@ -337,6 +341,13 @@ def vendor(uv: str) -> None:
     shutil.rmtree(VENDOR, ignore_errors=True)
     fresh.rename(VENDOR)
     shutil.rmtree(work, ignore_errors=True)
+
+
+def install_node_packages(uv: str, folder: Path) -> None:
+    """What the folder's package-lock.json pins, into its node_modules."""
+    command, environment = find_npm(uv)
+    options = ["--ignore-scripts", "--legacy-peer-deps", "--no-audit", "--no-fund", "--loglevel=error"]
+    run([*command, "ci", *options], minutes=15, cwd=folder, env=environment)
 
 
 def sprite(icons: dict[str, str]) -> str:

@@ -11,7 +11,7 @@ from functools import partial
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from control_plane import credentials, pages, problems
+from control_plane import credentials, oidc, pages, problems
 from control_plane.access import without_policy
 from control_plane.changes import Changes
 from control_plane.credentials import KeySecrets
@@ -26,6 +26,7 @@ from control_plane.intake import Intake
 from control_plane.keyring import Keyring
 from control_plane.lifecycle import Fleet
 from control_plane.metrics import Metrics
+from control_plane.oidc import Issuer
 from control_plane.pictures import Pictures
 from control_plane.prediction import Predictor
 from control_plane.readiness import Readiness
@@ -51,17 +52,18 @@ def create_app(settings: Settings) -> FastAPI:
     """The service.
 
     Raises:
-        ValueError: The admin token or the secret of the keys cannot be used.
+        ValueError: The admin token, the secret of the keys or the OpenID provider cannot be used.
         RuntimeError: A route has no line in the policy.
     """
     metrics = Metrics()
     token = credentials.admin_token(settings.admin_token_file, settings.state_dir)
     key_secrets = KeySecrets.load(settings.key_secret_file, settings.state_dir)
+    issuer = oidc.issuer_from(settings) if settings.auth == "oidc" else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            app.state.parts = await _open(stack, settings, metrics, token, key_secrets)
+            app.state.parts = await _open(stack, settings, metrics, token, key_secrets, issuer)
             yield
 
     app = FastAPI(
@@ -77,7 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
     for routes in (predict, history, models, health, info, status, inference_protocol, keys, access):
         app.include_router(routes.router)
     problems.add_handlers(app, metrics)
-    pages.add(app)
+    pages.add(app, connects_to=issuer.provider.origin if issuer else None)
     if missing := without_policy(app.routes):
         raise RuntimeError(f"access.py says nothing of {', '.join(missing)}.")
     app.add_middleware(predict.ShortWay)
@@ -102,7 +104,12 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 async def _open(
-    stack: AsyncExitStack, settings: Settings, metrics: Metrics, token: str, key_secrets: KeySecrets
+    stack: AsyncExitStack,
+    settings: Settings,
+    metrics: Metrics,
+    token: str,
+    key_secrets: KeySecrets,
+    issuer: Issuer | None,
 ) -> Parts:
     database = Database(
         settings.database_url.get_secret_value(),
@@ -193,6 +200,7 @@ async def _open(
         shadows.run(),
         readiness.run(),
         series.run(),
+        *([issuer.provider.run()] if issuer else []),
     ):
         stack.push_async_callback(_end, asyncio.create_task(work))
     return Parts(
@@ -208,7 +216,7 @@ async def _open(
         replays=Replays(database, metrics),
         series=series,
         keyring=keyring,
-        keeper=Keeper(settings.auth, keyring, token),
+        keeper=Keeper(settings.auth, keyring, token, issuer),
     )
 
 

@@ -79,6 +79,19 @@ class CallerFacts(BaseModel):
         return cls(name=caller.name, scopes=[each for each in SCOPES if caller.may(each)], owner=caller.owner)
 
 
+class SignIn(BaseModel):
+    """How a browser signs in: the code flow with PKCE, as a public client."""
+
+    issuer: str
+    client_id: str
+    scope: str = Field(description="What to ask for.")
+    parameters: dict[str, str] = Field(description="To send along, so that the token is for this service.")
+    authorization_endpoint: str
+    token_endpoint: str
+    end_session_endpoint: str | None
+
+
 class Access(BaseModel):
     mode: Mode = Field(description="off: no credential but for admin work. keys: API keys. oidc: access tokens too.")
     caller: CallerFacts | None = Field(description="Who you are; null without a valid credential.")
+    oidc: SignIn | None = Field(description="Null unless pages may sign in, and while the provider is away.")

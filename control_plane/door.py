@@ -6,8 +6,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from control_plane import credentials
 from control_plane.access import POLICY, Access, Policy
 from control_plane.callers import OF_EVERYBODY, SCOPES, Caller, Mode
-from control_plane.errors import Forbidden, ServingError, Unauthorized
+from control_plane.errors import Forbidden, ProviderUnavailable, ServingError, Unauthorized
 from control_plane.keyring import Keyring
+from control_plane.oidc import Issuer
 
 _NEEDED = {
     "off": "Changes need a credential, also where all else is open. Send the admin token as 'Authorization: Bearer …'; "
@@ -22,8 +23,9 @@ _WRONG = "This credential is not valid here: unknown, expired or revoked. Ask wh
 class Keeper:
     """Tells from a credential who calls."""
 
-    def __init__(self, mode: Mode, keyring: Keyring, admin_token: str) -> None:
+    def __init__(self, mode: Mode, keyring: Keyring, admin_token: str, issuer: Issuer | None = None) -> None:
         self.mode = mode
+        self.issuer = issuer
         self._keyring = keyring
         self._admin_token = admin_token
 
@@ -33,10 +35,11 @@ class Keeper:
         Raises:
             Unauthorized: No credential, or none that is valid.
             Forbidden: The credential lacks the scope.
+            ProviderUnavailable: It is a token that nobody can check at present.
         """
         try:
             caller = await self.caller(authorization, address)
-        except Unauthorized:
+        except (Unauthorized, ProviderUnavailable):
             if access == "open":
                 return None
             raise
@@ -53,6 +56,7 @@ class Keeper:
 
         Raises:
             Unauthorized: The credential is not valid.
+            ProviderUnavailable: As above.
         """
         if not authorization:
             if self.mode != "off":
@@ -66,6 +70,10 @@ class Keeper:
             return Caller("admin token", frozenset(SCOPES), None, address, "admin token")
         if (key := self._keyring.find(text)) is not None:
             return Caller(f"key {key.id}", frozenset(key.scopes), key.owner, address, f"key:{key.id}")
+        if self.issuer and not text.startswith("ww_"):
+            verified = await self.issuer.verify(text)
+            subject = verified.subject
+            return Caller(f"token {subject}", verified.scopes, subject, address, f"token:{subject}")
         raise Unauthorized(_WRONG)
 
 

@@ -61,6 +61,9 @@ _KINDS = (
               "Send an API key, or the admin token, as 'Authorization: Bearer …'; make run says where the token is."),
     ErrorKind("forbidden", 403, "Not allowed", "This credential does not allow this.",
               "Use a credential with the right scope."),
+    ErrorKind("provider_unavailable", 503, "Sign-in unavailable",
+              "The OpenID provider cannot be reached, so no token can be checked.",
+              "Try again in a moment, or use an API key.", retry=True),
     ErrorKind("not_promoted", 409, "Not promoted", "The evidence is not what the policy wants of a promotion.",
               "Mend the version, or evaluate it again; 'errors' has each finding. An operator may force it."),
     ErrorKind("conflict", 409, "Conflict", "The request does not fit the present state.",
@@ -158,6 +161,10 @@ class Unauthorized(ServingError):
 
 class Forbidden(ServingError):
     code = "forbidden"
+
+
+class ProviderUnavailable(ServingError):
+    code = "provider_unavailable"
 
 
 class Conflict(ServingError):

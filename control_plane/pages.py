@@ -17,10 +17,10 @@ from control_plane.access import POLICY, Access
 from control_plane.problems import MEDIA_TYPE, PROTOCOL
 
 UI = Path(__file__).parent.parent / "ui"
-_COMMON = "default-src 'none'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+_COMMON = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
 # Both API pages style themselves inline and build workers and pictures from memory; nothing else may load.
 _API_POLICY = (
-    _COMMON + "script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    _COMMON + "connect-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
     "font-src 'self' data:; worker-src blob:"
 )
 # Pages are asked for again each time, and answered 304 when nothing changed: an update is seen at once.
@@ -32,11 +32,12 @@ _HEADERS = {
 }
 
 
-def add(app: FastAPI) -> None:
+def add(app: FastAPI, *, connects_to: str | None = None) -> None:
+    """`connects_to`: the OpenID provider's origin, where the pages fetch their tokens."""
     _describe_errors_as_problems(app)
     app.mount("/ui", _WithHeaders(GZipMiddleware(StaticFiles(directory=UI)), {**_HEADERS, **_WORKER}))
     home = (UI / "index.html").read_text()
-    _add_page(app, "/", home, _home_policy(home))
+    _add_page(app, "/", home, _home_policy(home, connects_to))
     for name in ("docs", "redoc"):
         _add_page(app, f"/{name}", (UI / f"{name}.html").read_text(), _API_POLICY)
 
@@ -44,15 +45,16 @@ def add(app: FastAPI) -> None:
 _WORKER = {"Service-Worker-Allowed": "/"}  # its file lies below /ui, the pages that it keeps do not
 
 
-def _home_policy(page: str) -> str:
+def _home_policy(page: str, connects_to: str | None) -> str:
     """The only inline script is the import map: allowed by its digest."""
     inline = re.findall(r"<script type=\"importmap\">(.*?)</script>", page, re.DOTALL)
     digests = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(each.encode()).digest()).decode()}'" for each in inline
     )
+    connect = " ".join(filter(None, ("'self'", connects_to)))
     return (
-        _COMMON + f"script-src 'self' {digests}; style-src 'self'; img-src 'self' blob: data:; worker-src 'self'; "
-        "manifest-src 'self'"
+        _COMMON + f"connect-src {connect}; script-src 'self' {digests}; style-src 'self'; img-src 'self' blob: data:; "
+        "worker-src 'self'; manifest-src 'self'"
     )
 
 

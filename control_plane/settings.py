@@ -12,6 +12,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from control_plane.callers import Mode
 
+# None with a shared secret: whoever can check one of those could make one.
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+
 
 def _from(name: str) -> str:
     return f"WEEDWATCH_{name}"
@@ -119,6 +122,30 @@ class Settings(BaseSettings):
         description="File with the secret that digests of API keys are made with; otherwise one is made in the state "
         "folder. All replicas need the same. Several lines: the first makes new keys.",
     )
+    oidc_issuer: str | None = Field(None, description="The OpenID provider, exactly as its tokens name it (`iss`).")
+    oidc_audience: str | None = Field(None, description="What its access tokens name this service (`aud`).")
+    oidc_algorithms: Annotated[tuple[Algorithm, ...], NoDecode] = Field(
+        ("RS256", "ES256", "EdDSA"), min_length=1, description="Signatures that are taken, comma-separated."
+    )
+    oidc_leeway_seconds: float = Field(30.0, ge=0, le=300, description="By how much the provider's clock may differ.")
+    oidc_scopes_claim: str = Field(
+        "scope",
+        min_length=1,
+        description="The claim with the words below; `realm_access.roles` is roles in realm_access.",
+    )
+    oidc_scopes: str = Field(
+        "weedwatch:predict=predict,weedwatch:read=read,weedwatch:locations=locations,weedwatch:feedback=feedback,"
+        "weedwatch:jobs=jobs,weedwatch:train=train,weedwatch:admin=admin",
+        description="What each word of that claim allows here; several scopes with a plus.",
+    )
+    oidc_client_id: str | None = Field(None, description="The pages' public client at the provider.")
+    oidc_client_scope: str | None = Field(
+        None, description="What the pages ask the provider for; otherwise openid and the words above."
+    )
+    oidc_audience_parameter: Literal["resource", "audience", ""] = Field(
+        "resource", description="The parameter by which the pages ask for a token for this service; empty for none."
+    )
+
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins of browsers' pages that may call the API, comma-separated."
     )
@@ -150,7 +177,9 @@ class Settings(BaseSettings):
         return value
 
     @field_validator(
-        "cors_origins", "torchserve_inference", "torchserve_management", "model_urls", "handler_digests", mode="before"
+        *("cors_origins", "torchserve_inference", "torchserve_management", "model_urls", "handler_digests"),
+        "oidc_algorithms",
+        mode="before",
     )
     @classmethod
     def _split_commas(cls, value: object) -> object:

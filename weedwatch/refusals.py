@@ -123,6 +123,12 @@ class Forbidden(Refused):
     remedy = "Use a credential with the right scope."
 
 
+class ProviderUnavailable(Refused):
+    """The OpenID provider cannot be reached, so no token can be checked."""
+
+    remedy = "Try again in a moment, or use an API key."
+
+
 class NotPromoted(Refused):
     """The evidence is not what the policy wants of a promotion."""
 
@@ -162,6 +168,7 @@ BY_CODE: dict[str, type[Refused]] = {
     "database_unavailable": DatabaseUnavailable,
     "unauthorized": Unauthorized,
     "forbidden": Forbidden,
+    "provider_unavailable": ProviderUnavailable,
     "not_promoted": NotPromoted,
     "conflict": Conflict,
     "internal_error": InternalError,

@@ -21,6 +21,7 @@ DOCUMENTED: dict[str, int] = {
     "database_unavailable": 503,
     "unauthorized": 401,
     "forbidden": 403,
+    "provider_unavailable": 503,
     "conflict": 409,
     "not_promoted": 409,
     "internal_error": 500,

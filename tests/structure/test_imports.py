@@ -52,10 +52,10 @@ CONTROL_PLANE = (
     ("logs",),
     ("policy",),
     ("domain", "rollout", "guard", "failures", "evidence", "golden"),
-    ("credentials", "presence"),
+    ("credentials", "presence", "oidc"),
     ("errors",),
     ("settings", "access"),
-    ("version", "callers"),
+    ("version", "callers", "provider"),
 )
 LEVEL = {module: level for level, modules in enumerate(CONTROL_PLANE) for module in modules}
 
