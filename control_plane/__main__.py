@@ -38,6 +38,7 @@ def main() -> int:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # uvicorn's own default believes every process of this machine; see trusted_proxies
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
         http=connections.protocol(app.state.metrics),
         ws="none",

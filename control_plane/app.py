@@ -10,8 +10,9 @@ from functools import partial
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from control_plane import credentials, oidc, pages, problems
+from control_plane import beside, credentials, oidc, pages, problems
 from control_plane.access import without_policy
 from control_plane.changes import Changes
 from control_plane.credentials import KeySecrets
@@ -22,6 +23,7 @@ from control_plane.door import Door, Keeper
 from control_plane.errors import DatabaseUnavailable
 from control_plane.evaluation import Evaluator
 from control_plane.exchange import Exchange
+from control_plane.hosts import AllowedHosts, allowed
 from control_plane.intake import Intake
 from control_plane.keyring import Keyring
 from control_plane.lifecycle import Fleet
@@ -64,6 +66,8 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             app.state.parts = await _open(stack, settings, metrics, token, key_secrets, issuer)
+            if settings.metrics_port is not None:
+                await stack.enter_async_context(beside.serving(metrics, settings.metrics_host, settings.metrics_port))
             yield
 
     app = FastAPI(
@@ -71,6 +75,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=VERSION,
         summary="Names invasive plants on a photo, and keeps a record.",
         lifespan=lifespan,
+        openapi_url="/openapi.json" if settings.docs else None,
         docs_url=None,
         redoc_url=None,
         responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
@@ -79,7 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
     for routes in (predict, history, models, health, info, status, inference_protocol, keys, access):
         app.include_router(routes.router)
     problems.add_handlers(app, metrics)
-    pages.add(app, connects_to=issuer.provider.origin if issuer else None)
+    pages.add(app, docs=settings.docs, connects_to=issuer.provider.origin if issuer else None)
     if missing := without_policy(app.routes):
         raise RuntimeError(f"access.py says nothing of {', '.join(missing)}.")
     app.add_middleware(predict.ShortWay)
@@ -97,9 +102,14 @@ def create_app(settings: Settings) -> FastAPI:
                 "Retry-After",
                 "Idempotency-Replayed",
                 "Idempotency-Status",
+                "RateLimit",
+                "RateLimit-Policy",
             ],
         )
+    app.add_middleware(AllowedHosts, names=allowed(settings.allowed_hosts, settings.host), metrics=metrics)
     app.add_middleware(RequestContext, metrics=metrics)
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
     return app
 
 

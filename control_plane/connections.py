@@ -20,9 +20,11 @@ from control_plane.errors import InvalidRequest, RequestTimeout, ServingError
 from control_plane.logs import request_id
 from control_plane.metrics import Metrics
 from control_plane.problems import problem
+from control_plane.protection import protect
 
 log = logging.getLogger(__name__)
 
+_FRAMING = 8  # times the body: chunks of one byte have five beside it
 GATHERED_BYTES = 2**20  # of a body, before the service is woken for them: a photo comes in dozens of pieces
 
 
@@ -36,10 +38,15 @@ class Patience:
     rest_seconds: float = 60.0  # for the rest of a body whose answer has been given already
     stalled_seconds: float = 60.0  # an answer of which the client takes nothing
     max_header_bytes: int = 64 * 1024
+    max_headers: int = 200
 
     @property
     def look_seconds(self) -> float:
         return min(self.headers_seconds, self.window_seconds, self.stalled_seconds) / 20
+
+
+class _Ambiguous(ValueError):
+    """Another server in front of us may have understood these headers otherwise."""
 
 
 class _Owes(Enum):
@@ -63,6 +70,7 @@ class Connection(HttpToolsProtocol):
         self._since = 0.0  # when the client began to owe it
         self._header_bytes = 0
         self._body_bytes = 0
+        self._framed_bytes = 0  # the body as it comes, with the sizes of its chunks and what else stands there
         self._pieces: list[bytes] = []
         self._gathered = 0
         windows = math.ceil(self.patience.window_seconds / self.patience.look_seconds)
@@ -88,10 +96,13 @@ class Connection(HttpToolsProtocol):
             self._begin()
         self._unset_keepalive_if_required()
         self._header_bytes += len(data)
+        self._framed_bytes += len(data)
         self._feed(data)
         if self._owes is _Owes.HEADERS:
             if self._header_bytes > self.patience.max_header_bytes:
                 self._refuse(InvalidRequest(f"The headers are over {self.patience.max_header_bytes} bytes long."))
+        elif self._owes is _Owes.BODY and self._is_mostly_framing():
+            self._refuse(InvalidRequest("The body comes in chunks that hold next to nothing. Send larger ones."))
         elif self._owes is _Owes.NOTHING and self.cycle.response_complete and not self.transport.is_closing():
             # The answer was given before the body had come: from here on the connection is idle.
             self.timeout_keep_alive_task = self.loop.call_later(
@@ -110,12 +121,36 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
             self.scope["method"] = self.parser.get_method().decode("ascii")
+            self.scope["http_version"] = self.parser.get_http_version()
             return  # `_feed` goes on
+        self._check_framing()
         super().on_headers_complete()
         self._owes, self._since = _Owes.BODY, self.loop.time()
-        self._body_bytes = 0
+        self._body_bytes = self._framed_bytes = 0
         self._pieces, self._gathered = [], 0
         self._seen.clear()
+
+    def _check_framing(self) -> None:
+        """What two readers may understand in two ways is refused; the parser has seen to lengths and chunks.
+
+        Raises:
+            _Ambiguous: The parser reports it as a request that is not valid.
+        """
+        version = self.parser.get_http_version()
+        hosts = codings = 0
+        for name, value in self.headers:
+            hosts += name == b"host"
+            if name == b"transfer-encoding":
+                codings += 1
+                if version == "1.0" or codings > 1 or value.lower() != b"chunked":
+                    raise _Ambiguous
+        if version not in ("1.0", "1.1") or hosts > 1 or (hosts == 0 and version == "1.1"):
+            raise _Ambiguous
+        if not self.url.startswith(b"/") or b"#" in self.url or len(self.headers) > self.patience.max_headers:
+            raise _Ambiguous  # whole URLs are for proxies, and would name a second host
+
+    def _is_mostly_framing(self) -> bool:
+        return self._framed_bytes > self.patience.max_header_bytes + _FRAMING * self._body_bytes
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
@@ -168,7 +203,8 @@ class Connection(HttpToolsProtocol):
         kept = [(name, value) for name, value in self.headers if name not in (b"upgrade", b"connection")]
         closes = any(name == b"connection" and b"close" in value.lower() for name, value in self.headers)
         lines = [b"%s: %s\r\n" % header for header in [*kept, *([(b"connection", b"close")] if closes else [])]]
-        return b"".join([self.scope["method"].encode(), b" ", self.url, b" HTTP/1.1\r\n", *lines, b"\r\n"])
+        version = self.scope["http_version"].encode()
+        return b"".join([self.scope["method"].encode(), b" ", self.url, b" HTTP/", version, b"\r\n", *lines, b"\r\n"])
 
     def _begin(self) -> None:
         self._owes, self._since = _Owes.HEADERS, self.loop.time()
@@ -245,6 +281,7 @@ class Connection(HttpToolsProtocol):
         finally:
             request_id.reset(token)
         headers = [*response.raw_headers, (b"x-request-id", minted.encode()), (b"connection", b"close")]
+        protect(headers)
         lines = [b"%s: %s\r\n" % header for header in headers]
         return b"".join([STATUS_LINE[error.kind.status], *lines, b"\r\n", bytes(response.body)])
 

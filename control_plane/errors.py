@@ -38,6 +38,8 @@ _KINDS = (
               "Check the address; /docs lists what there is."),
     ErrorKind("method_not_allowed", 405, "Method not allowed", "This address does not take this method.",
               "Use a method that the Allow header names."),
+    ErrorKind("unknown_host", 421, "Unknown host", "This service does not answer to the name in the Host header.",
+              "Use the address that the operator gave; the operator adds names to WEEDWATCH_ALLOWED_HOSTS."),
     ErrorKind("request_timeout", 408, "Request timeout", "The request did not arrive in time.",
               "Send it again over a better connection, or send a smaller picture.", retry=True),
     ErrorKind("model_not_found", 404, "Model not found", "No model of this name and version is served.",

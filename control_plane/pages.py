@@ -25,24 +25,25 @@ _API_POLICY = (
 )
 # Pages are asked for again each time, and answered 304 when nothing changed: an update is seen at once.
 _HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
     "Permissions-Policy": "geolocation=(self), camera=(self)",
 }
 
 
-def add(app: FastAPI, *, connects_to: str | None = None) -> None:
-    """`connects_to`: the OpenID provider's origin, where the pages fetch their tokens."""
+def add(app: FastAPI, *, docs: bool = True, connects_to: str | None = None) -> None:
+    """The API's own pages only with `docs`; `connects_to`: the provider's origin, where pages fetch their tokens."""
     _describe_errors_as_problems(app)
     app.mount("/ui", _WithHeaders(GZipMiddleware(StaticFiles(directory=UI)), {**_HEADERS, **_WORKER}))
     home = (UI / "index.html").read_text()
     _add_page(app, "/", home, _home_policy(home, connects_to))
-    for name in ("docs", "redoc"):
+    for name in ("docs", "redoc") if docs else ():
         _add_page(app, f"/{name}", (UI / f"{name}.html").read_text(), _API_POLICY)
 
 
-_WORKER = {"Service-Worker-Allowed": "/"}  # its file lies below /ui, the pages that it keeps do not
+_WORKER = {
+    "Service-Worker-Allowed": "/",  # its file lies below /ui, the pages that it keeps do not
+    "Content-Security-Policy": _COMMON + "style-src 'self'; img-src 'self'",  # of the worker, and of a picture alone
+}
 
 
 def _home_policy(page: str, connects_to: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Around every request: its id, its log line, its metrics, and an answer also when the code fails."""
+"""Around every request: its id, log line and metrics, what protects its answer, and one also when the code fails."""
 
 import asyncio
 import logging
@@ -14,6 +14,7 @@ from control_plane.logs import request_id
 from control_plane.metrics import Metrics
 from control_plane.presence import Presence
 from control_plane.problems import problem
+from control_plane.protection import protect
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                protect(message["headers"], https=scope["scheme"] == "https")
                 message["headers"].append((b"x-request-id", str(minted).encode()))
                 if correlation:
                     message["headers"].append((b"x-correlation-id", correlation.encode()))

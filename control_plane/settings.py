@@ -146,6 +146,21 @@ class Settings(BaseSettings):
         "resource", description="The parameter by which the pages ask for a token for this service; empty for none."
     )
 
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Names in the Host header that are answered, comma-separated; `*.example.org` for all below one. "
+        "Not set: on a loopback address its own names, else any.",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, "
+        "comma-separated.",
+    )
+    docs: bool = Field(True, description="Show the pages /docs and /redoc, and /openapi.json.")
+    metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="A port of their own for the metrics; the main port then has none."
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address of the metrics' own port.")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins of browsers' pages that may call the API, comma-separated."
     )
@@ -179,11 +194,22 @@ class Settings(BaseSettings):
     @field_validator(
         *("cors_origins", "torchserve_inference", "torchserve_management", "model_urls", "handler_digests"),
         "oidc_algorithms",
+        *("allowed_hosts", "trusted_proxies"),
         mode="before",
     )
     @classmethod
     def _split_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            try:
+                ipaddress.ip_network(each)
+            except ValueError:
+                raise ValueError(f"{each!r} is no address and no network like 10.0.0.0/8") from None
+        return value
 
     @property
     def wanted_workers(self) -> int:

@@ -57,6 +57,12 @@ class MethodNotAllowed(Refused):
     remedy = "Use a method that the Allow header names."
 
 
+class UnknownHost(Refused):
+    """This service does not answer to the name in the Host header."""
+
+    remedy = "Use the address that the operator gave; the operator adds names to WEEDWATCH_ALLOWED_HOSTS."
+
+
 class RequestTimeout(Refused):
     """The request did not arrive in time."""
 
@@ -157,6 +163,7 @@ BY_CODE: dict[str, type[Refused]] = {
     "invalid_request": InvalidRequest,
     "not_found": NotFound,
     "method_not_allowed": MethodNotAllowed,
+    "unknown_host": UnknownHost,
     "request_timeout": RequestTimeout,
     "model_not_found": ModelNotFound,
     "model_not_loaded": ModelNotLoaded,

@@ -10,6 +10,7 @@ from prometheus_client.exposition import choose_encoder
 
 from control_plane import schemas
 from control_plane.dependencies import Service
+from control_plane.errors import NotFound
 from control_plane.failures import Key
 from control_plane.lifecycle import Fleet
 from control_plane.version import VERSION
@@ -71,6 +72,8 @@ async def detailed(service: Service) -> schemas.DetailedHealth:
 
 @router.get("/metrics", summary="OpenMetrics", response_class=Response)
 async def metrics(request: Request, service: Service) -> Response:
+    if service.settings.metrics_port is not None:
+        raise NotFound("The metrics have a port of their own here.")
     encode, media_type = choose_encoder(request.headers.get("accept", ""))
     return Response(encode(service.metrics.registry), media_type=media_type)
 

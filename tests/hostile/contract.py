@@ -10,6 +10,7 @@ DOCUMENTED: dict[str, int] = {
     "invalid_request": 422,
     "not_found": 404,
     "method_not_allowed": 405,
+    "unknown_host": 421,
     "request_timeout": 408,
     "model_not_found": 404,
     "model_not_loaded": 503,

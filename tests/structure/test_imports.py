@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 CONTROL_PLANE = (
     ("__main__",),
     ("app",),
+    ("beside",),
     ("pages", "connections"),
     (
         *("routes.predict", "routes.history", "routes.health", "routes.info", "routes.models", "routes.status"),
@@ -18,7 +19,7 @@ CONTROL_PLANE = (
     ),
     ("dependencies", "credential_schemas"),
     ("door",),
-    ("requests", "refusal"),
+    ("requests", "refusal", "hosts"),
     ("asking", "tensors"),
     ("problems",),
     ("schemas",),
@@ -53,7 +54,7 @@ CONTROL_PLANE = (
     ("policy",),
     ("domain", "rollout", "guard", "failures", "evidence", "golden"),
     ("credentials", "presence", "oidc"),
-    ("errors",),
+    ("errors", "protection"),
     ("settings", "access"),
     ("version", "callers", "provider"),
 )

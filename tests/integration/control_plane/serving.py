@@ -95,7 +95,7 @@ async def _until(event: threading.Event) -> None:
 def serving(patience: Patience = SLOW, *, graceful_seconds: int = 5) -> Iterator[Service]:
     service = Service()
     config = uvicorn.Config(
-        service.app(), port=0, log_config=None, access_log=False, lifespan="off", ws="none",
+        service.app(), port=0, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False,
         http=connections.protocol(service.metrics, patience), timeout_keep_alive=2,
         timeout_graceful_shutdown=graceful_seconds,
     )  # fmt: skip

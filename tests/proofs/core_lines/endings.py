@@ -17,8 +17,11 @@ SEED = 2020
 FULL_TIMES = 50
 DRAIN_SECONDS = 20.0
 IDLE_SOCKETS = 5
-HALF = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: 50000\r\n\r\n" + bytes(20_000)
-WHOLE = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+HALF = (
+    b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\nContent-Length: 50000\r\n\r\n"
+    + bytes(20_000)
+)
+WHOLE = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 def run(arena: Arena) -> list[Figure]:

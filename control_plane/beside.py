@@ -1,0 +1,67 @@
+"""A second port of the same process for the metrics alone, so that the first one need not show them."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+
+import uvicorn
+from prometheus_client.exposition import choose_encoder
+from starlette.types import Receive, Scope, Send
+
+from control_plane import connections
+from control_plane.metrics import Metrics
+from control_plane.protection import Header, protect
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield  # they belong to the server of the main port
+
+
+@contextlib.asynccontextmanager
+async def serving(metrics: Metrics, host: str, port: int) -> AsyncIterator[None]:
+    """While it is open the metrics are at `/metrics` there, for whoever can reach it.
+
+    Raises:
+        OSError: The port cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family) as listener:
+        config = uvicorn.Config(
+            _Metrics(metrics),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            server_header=False,
+            proxy_headers=False,
+            http=connections.protocol(metrics),
+            timeout_graceful_shutdown=1,
+        )
+        server = _Server(config)
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            await task
+
+
+class _Metrics:
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        asked = scope["path"] == "/metrics" and scope["method"] in ("GET", "HEAD")
+        accept = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"accept"), "")
+        encode, media_type = choose_encoder(accept)
+        body = encode(self._metrics.registry) if asked else b"The metrics are at /metrics.\n"
+        headers: list[Header] = [
+            (b"content-type", media_type.encode() if asked else b"text/plain"),
+            (b"content-length", str(len(body)).encode()),
+        ]
+        protect(headers)
+        await send({"type": "http.response.start", "status": 200 if asked else 404, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
