@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import resource
 import sys
 
 import uvicorn
@@ -16,6 +17,8 @@ GRACEFUL_SECONDS = 15  # for requests under way at SIGTERM; a little over the de
 
 
 def main() -> int:
+    # No core files, which would hold secrets and people's photos; one byte, not none, stops those to a program too.
+    resource.setrlimit(resource.RLIMIT_CORE, (min(1, resource.getrlimit(resource.RLIMIT_CORE)[1]),) * 2)
     try:
         settings = Settings()
     except ValidationError as error:

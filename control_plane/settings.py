@@ -15,6 +15,14 @@ from control_plane.callers import Mode
 # None with a shared secret: whoever can check one of those could make one.
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 
+LONGEST_SOCKET_PATH = 107  # bytes; the kernel's
+
+
+def socket_path(address: str) -> str | None:
+    """The path in `unix:///path`; None for the address of a host."""
+    path = address.removeprefix("unix://")
+    return path if path != address and path.startswith("/") else None
+
 
 def _from(name: str) -> str:
     return f"WEEDWATCH_{name}"
@@ -52,7 +60,9 @@ class Settings(BaseSettings):
     workers: int = Field(0, ge=0, le=64, description="TorchServe workers of the model; 0: one a core, at most 4.")
 
     torchserve_inference: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("http://127.0.0.1:8080",), min_length=1, description="TorchServe's inference API; several, comma-separated."
+        ("http://127.0.0.1:8080",),
+        min_length=1,
+        description="TorchServe's inference API, `http://…` or `unix:///…`; several, comma-separated.",
     )
     torchserve_management: Annotated[tuple[str, ...], NoDecode] = Field(
         ("http://127.0.0.1:8081",), min_length=1, description="Its management API; as many, in the same order."
@@ -209,6 +219,17 @@ class Settings(BaseSettings):
                 ipaddress.ip_network(each)
             except ValueError:
                 raise ValueError(f"{each!r} is no address and no network like 10.0.0.0/8") from None
+        return value
+
+    @field_validator("torchserve_inference", "torchserve_management")
+    @classmethod
+    def _are_reachable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            path = socket_path(each)
+            if path is None and not each.startswith(("http://", "https://")):
+                raise ValueError("write http://HOST:PORT, or unix:///FOLDER/NAME for a socket")
+            if path is not None and len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
+                raise ValueError(f"a socket's path has at most {LONGEST_SOCKET_PATH} bytes")
         return value
 
     @property

@@ -22,10 +22,12 @@ from control_plane.errors import (
     ServingError,
 )
 from control_plane.exchange import Exchange
+from control_plane.settings import socket_path
 from handlers import frame
 
 DESCRIBE_SECONDS = 3.0  # a frozen TorchServe must be known within five seconds
 CHANGE_SECONDS = 30.0  # register unpacks the archive before it answers
+KEEP_ALIVE_SECONDS = 30
 TENSOR_LIGHTER = 16  # eight of 224 × 224 travel together
 OCTETS = "application/octet-stream"  # TorchServe answers 500 to its own default, the urlencoded form type
 
@@ -81,20 +83,22 @@ class Worker:
     memory_bytes: int | None = None
 
 
-class TorchServe:
-    def __init__(
-        self, *, inference_url: str, management_url: str, max_answer_seconds: float, exchange: Exchange
-    ) -> None:
-        self._inference = inference_url.rstrip("/")
-        self._management = management_url.rstrip("/")
-        self._max_answer_seconds = max_answer_seconds
-        self._exchange = exchange
+class _Api:
+    """One of TorchServe's APIs, at `http://host:port` or, on a socket, at `unix:///path`."""
+
+    def __init__(self, address: str) -> None:
+        self._socket = socket_path(address)
+        # The path of a socket has no place in a URL, and a URL must name a host.
+        self.url = "http://torchserve" if self._socket else address.rstrip("/")
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30), auto_decompress=False
-        )
+        connector: aiohttp.BaseConnector
+        if self._socket:
+            connector = aiohttp.UnixConnector(self._socket, limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS)
+        else:
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS)
+        self._session = aiohttp.ClientSession(connector=connector, auto_decompress=False)
 
     async def close(self) -> None:
         if self._session:
@@ -105,6 +109,24 @@ class TorchServe:
         if self._session is None:
             raise RuntimeError("TorchServe client used before open()")
         return self._session
+
+
+class TorchServe:
+    def __init__(
+        self, *, inference_url: str, management_url: str, max_answer_seconds: float, exchange: Exchange
+    ) -> None:
+        self._inference = _Api(inference_url)
+        self._management = _Api(management_url)
+        self._max_answer_seconds = max_answer_seconds
+        self._exchange = exchange
+
+    async def open(self) -> None:
+        await self._inference.open()
+        await self._management.open()
+
+    async def close(self) -> None:
+        await self._inference.close()
+        await self._management.close()
 
     async def infer(
         self, model: str, version: str, items: Sequence[Item], *, by_name: bool = True
@@ -117,7 +139,7 @@ class TorchServe:
             ModelNotLoaded: TorchServe, the version or its worker is away; worth another try.
             ProcessingError: The handler failed on the call as a whole.
         """
-        url = f"{self._inference}/predictions/{model}/{version}"
+        url = f"{self._inference.url}/predictions/{model}/{version}"
         now = monotonic()
         parts = [frame.Part(item.header(now), item.picture) for item in items]
         if not by_name:
@@ -146,7 +168,7 @@ class TorchServe:
     async def _post(self, url: str, body: bytes) -> tuple[int, bytes]:
         timeout = aiohttp.ClientTimeout(total=self._max_answer_seconds, sock_connect=2)
         headers = {"Content-Type": OCTETS, frame.HEADER: "1"}
-        async with self.session.post(url, data=body, headers=headers, timeout=timeout) as answer:
+        async with self._inference.session.post(url, data=body, headers=headers, timeout=timeout) as answer:
             return answer.status, await answer.read()
 
     async def versions(self, model: str) -> dict[str, list[Worker]]:
@@ -201,8 +223,8 @@ class TorchServe:
         timeout = aiohttp.ClientTimeout(total=DESCRIBE_SECONDS if method == "GET" else CHANGE_SECONDS, sock_connect=2)
         headers = {"Content-Type": OCTETS}
         try:
-            async with self.session.request(
-                method, self._management + path, params=query, headers=headers, timeout=timeout
+            async with self._management.session.request(
+                method, self._management.url + path, params=query, headers=headers, timeout=timeout
             ) as answer:
                 return answer.status, await answer.read()
         except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:

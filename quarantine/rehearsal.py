@@ -17,8 +17,7 @@ from urllib.parse import quote
 from quarantine.order import ARCHIVE, Refused
 from standalone.http import request
 from standalone.java import find_java
-from standalone.ports import free_ports
-from standalone.torchserve import TorchServe, TorchServePorts
+from standalone.torchserve import TorchServe, addresses
 
 START_SECONDS = 120.0
 LOAD_SECONDS = 180.0
@@ -30,7 +29,7 @@ TOLERANCE = 0.02
 async def rehearse(folder: Path, model: str, version: str) -> None:
     """Raises Refused when it does not load, or does not answer as pinned."""
     logs = folder / "logs"
-    serving = TorchServe(find_java(os.environ), TorchServePorts(*free_ports(5)), folder, folder)
+    serving = TorchServe(find_java(os.environ), addresses(folder), folder, folder)
     java = _start(serving, folder, logs)
     deadline = time.monotonic() + START_SECONDS
     while not await serving.is_ready():
@@ -38,11 +37,11 @@ async def rehearse(folder: Path, model: str, version: str) -> None:
             raise Refused("TorchServe could not be started for the dry run.")
         await asyncio.sleep(0.05)
     query = f"/models?url={ARCHIVE}&initial_workers=1&synchronous=true"
-    loaded = await request(query, port=serving.ports.management, body=b"", timeout_seconds=LOAD_SECONDS)
+    loaded = await request(query, at=serving.addresses.management, body=b"", timeout_seconds=LOAD_SECONDS)
     if loaded is None or loaded.status != 200:
         raise Refused(f"The model cannot be loaded: {_cause(logs) or _words(loaded.body if loaded else None)}")
     for picture, pinned in _references(folder / ARCHIVE):
-        await _ask(serving.ports.inference, f"/predictions/{quote(model)}/{quote(version)}", picture, pinned)
+        await _ask(serving.addresses.inference, f"/predictions/{quote(model)}/{quote(version)}", picture, pinned)
 
 
 def _start(serving: TorchServe, folder: Path, logs: Path) -> "subprocess.Popen[bytes]":
@@ -52,8 +51,8 @@ def _start(serving: TorchServe, folder: Path, logs: Path) -> "subprocess.Popen[b
         return subprocess.Popen(serving.command(), cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT)
 
 
-async def _ask(port: int, path: str, picture: bytes, pinned: dict[str, Any]) -> None:
-    answer = await request(path, port=port, body=picture, timeout_seconds=ANSWER_SECONDS)
+async def _ask(address: str, path: str, picture: bytes, pinned: dict[str, Any]) -> None:
+    answer = await request(path, at=address, body=picture, timeout_seconds=ANSWER_SECONDS)
     best = (answer.json().get("predictions") or [{}])[0] if answer is not None and answer.status == 200 else {}
     label, confidence = best.get("label"), best.get("confidence", 0.0)
     if label != pinned["label"] or not abs(confidence - pinned["confidence"]) <= TOLERANCE:

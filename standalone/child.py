@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import time
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from standalone.identity import Identity
-from standalone.kernel import die_with_parent
+from standalone.kernel import at_most, die_with_parent
 
 ROTATE_BYTES = 10_000_000
 HARMLESS = re.compile(r"nvidia-smi not available|Reflection.getCallerClass")
@@ -35,6 +36,8 @@ class Program:
     more_logs: tuple[Path, ...] = ()
     is_service: bool = True
     """Whether its end, whatever its exit code, is a failure."""
+    largest_file: int | None = None
+    """Bytes; it and what it starts cannot write a larger one."""
 
 
 class Child:
@@ -102,6 +105,12 @@ class Child:
 
 def spawn(program: Program, output: int) -> subprocess.Popen[bytes]:
     parent = os.getpid()
+
+    def last() -> None:
+        if program.largest_file is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, at_most(resource.RLIMIT_FSIZE, program.largest_file))
+        die_with_parent(program.stop_signal, parent)
+
     return subprocess.Popen(
         program.command,
         cwd=program.folder,
@@ -109,7 +118,7 @@ def spawn(program: Program, output: int) -> subprocess.Popen[bytes]:
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
-        **program.identity.arguments(lambda: die_with_parent(program.stop_signal, parent)),
+        **program.identity.arguments(last),
     )
 
 

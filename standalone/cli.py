@@ -111,6 +111,8 @@ def status(settings: Settings) -> int:
         say(f"  {name:<14} pid {pid}")
     for name, port in other.ports.items():
         say(f"  {name:<14} 127.0.0.1:{port}")
+    for name, address in other.torchserve.items():
+        say(f"  {name:<14} {address}")
     return 0
 
 

@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 from standalone.child import Program
-from standalone.settings import ROOT, Settings
-from standalone.torchserve import TorchServePorts
+from standalone.settings import ROOT, Settings, without_secrets
+from standalone.torchserve import Addresses
 
 
-def program(settings: Settings, database_url: str, ports: TorchServePorts) -> Program:
+def program(settings: Settings, database_url: str, torchserve: Addresses) -> Program:
     """Build the program; secrets go by environment, never on a command line that every user can read."""
     logs = settings.environment.get("WEEDWATCH_LOG_DIR") or str(settings.logs)
     return Program(
@@ -25,9 +25,9 @@ def program(settings: Settings, database_url: str, ports: TorchServePorts) -> Pr
             "WEEDWATCH_MODEL": model(settings),
             "WEEDWATCH_LOG_DIR": logs,
             "WEEDWATCH_HANDLER_LOG": str(settings.logs / "handler.log"),
-            "WEEDWATCH_TORCHSERVE_INFERENCE": f"http://127.0.0.1:{ports.inference}",
-            "WEEDWATCH_TORCHSERVE_MANAGEMENT": f"http://127.0.0.1:{ports.management}",
-            "WEEDWATCH_TORCHSERVE_METRICS": f"http://127.0.0.1:{ports.metrics}",
+            "WEEDWATCH_TORCHSERVE_INFERENCE": torchserve.inference,
+            "WEEDWATCH_TORCHSERVE_MANAGEMENT": torchserve.management,
+            "WEEDWATCH_TORCHSERVE_METRICS": torchserve.metrics,
             "PYTHONPATH": with_root(settings.environment.get("PYTHONPATH", "")),
             "PYTHONUNBUFFERED": "1",
             # Threads that check photos would each keep a heap of their own, megabytes that are never given back.
@@ -54,7 +54,7 @@ def archive_program(settings: Settings) -> Program:
     return Program(
         name="model archive",
         command=(sys.executable, "-m", "handlers.archive", "--model", model(settings), *output),
-        environment={**settings.environment, "PYTHONUNBUFFERED": "1"},
+        environment={**without_secrets(settings.environment), "PYTHONUNBUFFERED": "1"},
         folder=ROOT,
         log=settings.logs / "archive.log",
         is_service=False,

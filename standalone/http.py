@@ -4,6 +4,7 @@ import asyncio
 import json
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True)
@@ -25,25 +26,36 @@ class Answer:
 async def request(
     url_path: str,
     *,
-    port: int,
-    host: str = "127.0.0.1",
+    at: str,
     body: bytes | None = None,
     content_type: str = "application/octet-stream",
     timeout_seconds: float = 5.0,
 ) -> Answer | None:
-    """GET, or POST when there is a body. None when there is no answer in time."""
+    """GET, or POST when there is a body. None when there is no answer in time.
+
+    Args:
+        url_path: What is asked for.
+        at: Of whom: `http://host:port`, or `unix:///path` of a socket.
+        body: What is sent.
+        content_type: Of the body.
+        timeout_seconds: For all of it.
+    """
     try:
         async with asyncio.timeout(timeout_seconds):
-            return await exchange(url_path, host, port, body, content_type)
+            return await exchange(url_path, at, body, content_type)
     except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
         return None
 
 
-async def exchange(url_path: str, host: str, port: int, body: bytes | None, content_type: str) -> Answer:
-    reader, writer = await asyncio.open_connection(host, port)
+async def exchange(url_path: str, at: str, body: bytes | None, content_type: str) -> Answer:
+    address = urlsplit(at)
+    if address.scheme == "unix":
+        reader, writer = await asyncio.open_unix_connection(address.path)
+    else:
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
     try:
         # HTTP/1.0, so that the answer comes unchunked. TorchServe leaves the connection open nevertheless.
-        head = [f"{'GET' if body is None else 'POST'} {url_path} HTTP/1.0", f"Host: {host}:{port}"]
+        head = [f"{'GET' if body is None else 'POST'} {url_path} HTTP/1.0", f"Host: {address.netloc or 'localhost'}"]
         if body is not None:
             head += [f"Content-Type: {content_type}", f"Content-Length: {len(body)}"]
         writer.write("\r\n".join([*head, "", ""]).encode("ascii") + (body or b""))

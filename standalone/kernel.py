@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource
 import sys
 from pathlib import Path
 
@@ -24,6 +25,21 @@ def die_with_parent(signal_number: int, parent: int) -> None:
     _libc.prctl(PR_SET_PDEATHSIG, signal_number, 0, 0, 0)
     if os.getppid() != parent:  # It died before we asked.
         os.kill(os.getpid(), signal_number)
+
+
+def at_most(number: int, value: int) -> tuple[int, int]:
+    """A limit for us and for what we start, which nobody can lift again."""
+    most = resource.getrlimit(number)[1]
+    value = value if most == resource.RLIM_INFINITY else min(value, most)
+    return value, value
+
+
+def dump_no_core() -> None:
+    """No core files of us and of what we start: they would hold secrets and people's photos.
+
+    One byte, not none: that stops the kernel from handing the core to a program, too (man 5 core).
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, at_most(resource.RLIMIT_CORE, 1))
 
 
 def adopt_orphans() -> None:

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from standalone.child import Program
-from standalone.settings import ROOT, Settings
+from standalone.settings import ROOT, Settings, without_secrets
 
 PASSED_ON = ("PATH", "HOME", "USER", "LANG", "LC_", "TZ", "LD_", "JAVA_HOME", "PYTHON")
 
@@ -17,7 +17,7 @@ def program(settings: Settings, private: Path) -> Program:
     if token := environment.get("WEEDWATCH_ADMIN_TOKEN_FILE"):
         secrets.append(ROOT / token)
     hidden = [part for path in secrets for part in ("--hide", str(path))]
-    passed = {name: value for name, value in environment.items() if name.startswith(PASSED_ON)}
+    passed = {name: value for name, value in without_secrets(environment).items() if name.startswith(PASSED_ON)}
     return Program(
         name="quarantine",
         command=(sys.executable, "-m", "quarantine", str(folder), "--temporary", str(private), *hidden),

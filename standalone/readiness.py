@@ -52,7 +52,7 @@ async def wait_until_serving(settings: Settings, watch: Callable[[str], None]) -
     deadline = time.monotonic() + READY_SECONDS
     reason = "it does not answer yet"
     while time.monotonic() < deadline:
-        answer = await request("/health/ready", host=settings.own_host, port=settings.port)
+        answer = await request("/health/ready", at=settings.own_url)
         if answer is not None and answer.status == 200:
             return await describe_serving(settings, answer)
         reasons = answer.json().get("reasons") if answer is not None else None
@@ -70,8 +70,8 @@ async def wait_until_live(settings: Settings, watch: Callable[[str], None]) -> s
     """
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
-        answer = await request("/health/ready", host=settings.own_host, port=settings.port)
-        info = await request("/info", host=settings.own_host, port=settings.port)
+        answer = await request("/health/ready", at=settings.own_url)
+        info = await request("/info", at=settings.own_url)
         if answer is not None and info is not None and info.status == 200:
             reasons = answer.json().get("reasons") or [""]
             return None if info.json().get("models") else " ".join(map(str, reasons))
@@ -81,7 +81,7 @@ async def wait_until_live(settings: Settings, watch: Callable[[str], None]) -> s
 
 
 async def describe_serving(settings: Settings, ready: Answer) -> Serving:
-    info = await request("/info", host=settings.own_host, port=settings.port)
+    info = await request("/info", at=settings.own_url)
     models = info.json().get("models") if info is not None else None
     model: dict[str, Any] = models[0] if models else {}
     reference = ready.json().get("reference", {})
@@ -107,8 +107,7 @@ async def first_prediction(settings: Settings, serving: Serving) -> dict[str, An
         return {}
     answer = await request(
         "/predict",
-        host=settings.own_host,
-        port=settings.port,
+        at=settings.own_url,
         body=picture.read_bytes(),
         content_type="image/jpeg",
         timeout_seconds=PREDICTION_SECONDS,

@@ -19,6 +19,8 @@ class Run:
     private: str = ""
     """The short folder under the system's temporary folder; goes at the end."""
     ports: dict[str, int] = field(default_factory=dict)
+    torchserve: dict[str, str] = field(default_factory=dict)
+    """The addresses of its APIs: sockets in the private folder."""
     children: dict[str, tuple[int, float]] = field(default_factory=dict)
     """Process id and time of creation by name; both, since process ids are used again."""
     facts: dict[str, Any] = field(default_factory=dict)

@@ -1,6 +1,7 @@
 """The settings of `make run`, read once from the environment and from `.env`."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 from standalone.errors import CannotRun
 
 ROOT = Path(__file__).resolve().parent.parent
+SECRET = re.compile("DATABASE_URL|PASSWORD|PGPASS|SECRET|TOKEN|CREDENTIAL|API_KEY|PRIVATE_KEY", re.IGNORECASE)
+"""In the name of a variable that may hold a secret; config.properties has the same words."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +30,10 @@ class Settings:
         return self.state_dir / "logs"
 
     @property
-    def own_host(self) -> str:
+    def own_url(self) -> str:
         """The address under which this machine reaches the control plane."""
-        return "127.0.0.1" if self.host in {"0.0.0.0", "localhost", "::", ""} else self.host  # noqa: S104
+        host = "127.0.0.1" if self.host in {"0.0.0.0", "localhost", "::", ""} else self.host  # noqa: S104
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
 def read_settings(environ: Mapping[str, str] | None = None, root: Path = ROOT) -> Settings:
@@ -48,6 +52,11 @@ def read_settings(environ: Mapping[str, str] | None = None, root: Path = ROOT) -
         database_url=values.get("DATABASE_URL") or None,
         environment=values,
     )
+
+
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """What programs get that need no secret: those that load models, above all."""
+    return {name: value for name, value in environment.items() if not SECRET.search(name)}
 
 
 def read_port(text: str) -> int:

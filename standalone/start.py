@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 from standalone import control_plane, postgres, quarantine
@@ -16,7 +16,7 @@ from standalone.leftovers import exchange_folder
 from standalone.ports import free_ports
 from standalone.progress import Progress
 from standalone.readiness import first_prediction, wait_until_live, wait_until_serving
-from standalone.torchserve import TorchServe, TorchServePorts
+from standalone.torchserve import Addresses, TorchServe, addresses
 
 POSTGRES_SECONDS = 300.0
 """Long, since recovery after a power cut must not be interrupted."""
@@ -36,17 +36,17 @@ async def start(family: Family, progress: Progress) -> Facts:
         CannotRun: Something failed; the text says what, why and where its log is.
     """
     settings, run = family.settings, family.run
-    postgres_port, *rest = free_ports(1 + len(fields(TorchServePorts)))
-    ports = TorchServePorts(*rest)
-    run.ports = {"postgres": postgres_port, **vars(ports)}
+    (postgres_port,) = free_ports(1)
+    torchserve = addresses(Path(run.private))
+    run.ports, run.torchserve = {"postgres": postgres_port}, vars(torchserve)
     exchange = {"WEEDWATCH_EXCHANGE_DIR": str(exchange_folder(run.private))}
-    serving = TorchServe(find_java(settings.environment), ports, settings.model_store, Path(run.private))
+    serving = TorchServe(find_java(settings.environment), torchserve, settings.model_store, Path(run.private))
     try:
         async with asyncio.TaskGroup() as together:
             together.create_task(start_torchserve(family, progress, serving, exchange))
             archive = together.create_task(build_archive(family, progress))
             database = together.create_task(start_postgres(family, progress, postgres_port))
-            together.create_task(start_control_plane(family, progress, archive, database, ports, exchange))
+            together.create_task(start_control_plane(family, progress, archive, database, torchserve, exchange))
     except BaseExceptionGroup as group:
         raise first_of(group) from None
     facts = await prove(family, progress, has_archive=archive.result())
@@ -137,13 +137,13 @@ async def start_control_plane(
     progress: Progress,
     archive: Awaitable[bool],
     database: Awaitable[str],
-    ports: TorchServePorts,
+    torchserve: Addresses,
     exchange: Mapping[str, str],
 ) -> None:
     url = await database
     await archive
     progress.begin(4, "control plane")
-    program = control_plane.program(family.settings, url, ports)
+    program = control_plane.program(family.settings, url, torchserve)
     family.spawn(replace(program, environment={**program.environment, **exchange}))
 
 

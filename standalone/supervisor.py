@@ -13,7 +13,7 @@ from standalone.block import render
 from standalone.errors import CannotRun
 from standalone.family import Family
 from standalone.front import STOP_SIGNALS
-from standalone.kernel import adopt_orphans
+from standalone.kernel import adopt_orphans, dump_no_core
 from standalone.leftovers import make_private, remove_private
 from standalone.progress import Progress, say
 from standalone.runfile import Run, run_path
@@ -34,6 +34,7 @@ def supervise(settings: Settings, run: Run, lifeline: int) -> int:
         lifeline: Reading end of a pipe; its other end is open as long as the front process lives.
     """
     adopt_orphans()
+    dump_no_core()
     make_private(run.private)
     settings.logs.mkdir(exist_ok=True)
     return asyncio.run(Supervisor(settings, run).serve(lifeline))

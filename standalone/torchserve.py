@@ -1,4 +1,4 @@
-"""TorchServe as a child: Java started directly, in a private folder, on loopback ports of its own."""
+"""TorchServe as a child: Java started directly, in a private folder, behind sockets that only we can reach."""
 
 import importlib.util
 import os
@@ -10,25 +10,41 @@ from pathlib import Path
 from standalone.child import Program
 from standalone.errors import CannotRun
 from standalone.http import request
-from standalone.settings import ROOT
+from standalone.kernel import IS_LINUX
+from standalone.ports import free_ports
+from standalone.settings import ROOT, without_secrets
 
 # TorchServe and its workers get these variables of ours and no other: what they cannot read they cannot leak.
 PASSED_ON = (
     "PATH", "HOME", "USER", "LANG", "LC_", "TZ", "LD_", "CUDA_", "NVIDIA_", "ORT_", "MALLOC_",
     "WEEDWATCH_MAX_PIXELS", "WEEDWATCH_EXCHANGE_DIR",
 )  # fmt: skip
-HEAP = ("-Xmx512m", "-XX:MaxDirectMemorySize=256m", "-XX:+ExitOnOutOfMemoryError")
+# No performance data: Java would keep a file of it where every user can see its name.
+LIMITS = (
+    "-Xmx512m", "-XX:MaxDirectMemorySize=256m", "-XX:MaxMetaspaceSize=256m", "-XX:+ExitOnOutOfMemoryError",
+    "-XX:-CreateCoredumpOnCrash", "-XX:-UsePerfData",
+)  # fmt: skip
+LARGEST_FILE = 64 * 2**30
+"""Bytes; an archive's largest member, with room. A worker gone wild does not fill the disk beyond it."""
 
 
 @dataclass(frozen=True)
-class TorchServePorts:
-    """The five ports that TorchServe listens on, all of 127.0.0.1."""
+class Addresses:
+    """Where TorchServe's APIs are: `unix:///path` of a socket, or `http://host:port`."""
 
-    inference: int
-    management: int
-    metrics: int
-    grpc_inference: int
-    grpc_management: int
+    inference: str
+    management: str
+    metrics: str
+
+
+def addresses(private: Path) -> Addresses:
+    """Sockets in the private folder, which no other user can enter.
+
+    Java brings what they need for Linux only. Elsewhere it is loopback, which every user of the machine can reach.
+    """
+    if IS_LINUX:
+        return Addresses(*(f"unix://{private / name}" for name in ("inference", "management", "metrics")))
+    return Addresses(*(f"http://127.0.0.1:{port}" for port in free_ports(3)))
 
 
 @dataclass(frozen=True)
@@ -36,10 +52,10 @@ class TorchServe:
     """How TorchServe is started, and whether it answers."""
 
     java: Path
-    ports: TorchServePorts
+    addresses: Addresses
     model_store: Path
     private: Path
-    """A short path: TorchServe makes its sockets there, and 107 bytes are all that a socket's path may have."""
+    """Mode 0700, and a short path: workers' sockets are there, and 107 bytes are all that a socket's path may have."""
 
     def program(self, logs: Path, environment: Mapping[str, str]) -> Program:
         return Program(
@@ -49,6 +65,7 @@ class TorchServe:
             folder=self.private,
             log=logs / "torchserve-jvm.log",
             more_logs=(logs / "torchserve.log",),
+            largest_file=LARGEST_FILE,
         )
 
     def command(self) -> tuple[str, ...]:
@@ -59,7 +76,7 @@ class TorchServe:
             str(self.java),
             f"-Djava.io.tmpdir={self.private}",
             f"-Dmodel_server_home={site}",
-            *HEAP,
+            *LIMITS,
             *logging,
             "-cp",
             f"{site}/ts/frontend/*",
@@ -74,15 +91,14 @@ class TorchServe:
         )
 
     def environment(self, logs: Path, environment: Mapping[str, str]) -> dict[str, str]:
-        passed = {name: value for name, value in environment.items() if name.startswith(PASSED_ON)}
-        ports = self.ports
+        passed = {name: value for name, value in without_secrets(environment).items() if name.startswith(PASSED_ON)}
         return {
             **passed,
-            "TS_INFERENCE_ADDRESS": f"http://127.0.0.1:{ports.inference}",
-            "TS_MANAGEMENT_ADDRESS": f"http://127.0.0.1:{ports.management}",
-            "TS_METRICS_ADDRESS": f"http://127.0.0.1:{ports.metrics}",
-            "TS_GRPC_INFERENCE_PORT": str(ports.grpc_inference),
-            "TS_GRPC_MANAGEMENT_PORT": str(ports.grpc_management),
+            **{
+                f"TS_{api.upper()}_ADDRESS": address.replace("unix://", "unix:")
+                for api, address in vars(self.addresses).items()
+            },
+            **grpc(),
             "TS_METRICS_CONFIG": str(ROOT / "handlers" / "torchserve-metrics.yaml"),
             "TEMP": str(self.private),
             "TMPDIR": str(self.private),
@@ -93,8 +109,24 @@ class TorchServe:
         }
 
     async def is_ready(self) -> bool:
-        answer = await request("/ping", port=self.ports.inference, timeout_seconds=2)
+        answer = await request("/ping", at=self.addresses.inference, timeout_seconds=2)
         return answer is not None and answer.status == 200
+
+
+def grpc() -> dict[str, str]:
+    """Where its gRPC servers listen, which cannot be switched off and which nobody uses.
+
+    On Linux at a broadcast address (config.properties), which no connection can be made to; the port is any.
+    """
+    if IS_LINUX:
+        return {"TS_GRPC_INFERENCE_PORT": "0", "TS_GRPC_MANAGEMENT_PORT": "0"}
+    inference, management = free_ports(2)
+    return {
+        "TS_GRPC_INFERENCE_ADDRESS": "127.0.0.1",
+        "TS_GRPC_MANAGEMENT_ADDRESS": "127.0.0.1",
+        "TS_GRPC_INFERENCE_PORT": str(inference),
+        "TS_GRPC_MANAGEMENT_PORT": str(management),
+    }
 
 
 def site_packages() -> Path:

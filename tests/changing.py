@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx2
 
-from tests.proofs.stack import READY_SECONDS, Stack, clean_environment
+from tests.proofs.stack import READY_SECONDS, Stack, ask_torchserve, clean_environment, run_description
 from tests.versions import Change, as_version
 
 SECONDS = 180.0
@@ -88,8 +88,7 @@ class Changing:
 
     def ping(self) -> str:
         """What TorchServe says of itself."""
-        port = self.run_description()["ports"]["inference"]
-        return str(httpx2.get(f"http://127.0.0.1:{port}/ping", timeout=10).json()["status"])
+        return str(ask_torchserve(self.stack, "inference", "/ping").json()["status"])
 
     def facts(self) -> dict[str, Any]:
         answer = self.http.get(MODEL)
@@ -140,14 +139,12 @@ class Changing:
         raise AssertionError(f"The change has not ended within {SECONDS:g} s.")
 
     def run_description(self) -> dict[str, Any]:
-        described: dict[str, Any] = json.loads((self.stack.state / "run.json").read_text())
-        return described
+        return run_description(self.stack)
 
     def registered(self) -> dict[str, int]:
         """The versions that TorchServe has, and how many of their workers are ready; none when it does not answer."""
-        port = self.run_description()["ports"]["management"]
         try:
-            answer = httpx2.get(f"http://127.0.0.1:{port}/models/plants/all", timeout=10)
+            answer = ask_torchserve(self.stack, "management", "/models/plants/all")
         except httpx2.TransportError:
             return {}
         found = answer.json() if answer.status_code == 200 else []

@@ -39,7 +39,7 @@ class LitServe(Server):
         programs.wait_until(self._is_healthy, self._process, program.log)
 
     def _is_healthy(self) -> bool:
-        answer = asyncio.run(request("/health", port=self.port, timeout_seconds=2))
+        answer = asyncio.run(request("/health", at=f"http://127.0.0.1:{self.port}", timeout_seconds=2))
         return answer is not None and answer.status == 200
 
     def roots(self) -> list[psutil.Process]:

@@ -18,7 +18,7 @@ from benchmarks.environment import benchmark_python
 from standalone.http import Answer, request
 from standalone.java import find_java
 from standalone.ports import free_ports
-from standalone.torchserve import TorchServe, TorchServePorts
+from standalone.torchserve import Addresses, TorchServe
 
 
 class DirectTorchServe(Server):
@@ -30,19 +30,20 @@ class DirectTorchServe(Server):
     def __init__(self) -> None:
         super().__init__(f"/predictions/{self.model}", "application/octet-stream")
         self._process: subprocess.Popen[bytes] | None = None
-        self._management = 0
+        self._management = ""
 
     def start(self, folder: Path, pictures: dict[str, Path]) -> None:
         self.prepare_requests(folder, pictures)
         archive = self.archive(folder)
-        ports = TorchServePorts(*free_ports(5))
+        ports = free_ports(3)  # not sockets: the load generator asks all contestants over TCP
+        addresses = Addresses(*(f"http://127.0.0.1:{port}" for port in ports))
         private = folder / "t"
         private.mkdir()
-        server = TorchServe(find_java(environ), ports, archive.parent, private)
+        server = TorchServe(find_java(environ), addresses, archive.parent, private)
         program = server.program(folder, environ)
         words = (self.worker_python() if word == sys.executable else word for word in program.command)
         self._process = programs.start(replace(program, command=tuple(words)))
-        self.port, self._management = ports.inference, ports.management
+        self.port, self._management = ports[0], addresses.management
         programs.wait_until(lambda: asyncio.run(server.is_ready()), self._process, program.log)
         self._manage(f"/models?url={archive.name}&initial_workers={CORES}&synchronous=false", b"")
         programs.wait_until(self._has_workers, self._process, folder / "torchserve.log")
@@ -54,7 +55,7 @@ class DirectTorchServe(Server):
         return sys.executable
 
     def _manage(self, path: str, body: bytes | None = None) -> Answer:
-        answer = asyncio.run(request(path, port=self._management, body=body, timeout_seconds=30))
+        answer = asyncio.run(request(path, at=self._management, body=body, timeout_seconds=30))
         if answer is None or answer.status >= 400:
             raise RuntimeError(f"TorchServe's management API answered {answer} to {path}.")
         return answer

@@ -1,6 +1,5 @@
 """Control planes beside the one that `standalone run` started: same TorchServe, same database, a port of their own."""
 
-import json
 import signal
 import subprocess
 import time
@@ -8,28 +7,21 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 from standalone import control_plane
 from standalone.settings import read_settings
-from standalone.torchserve import TorchServePorts
-from tests.proofs.stack import Stack, clean_environment, free_port
+from standalone.torchserve import Addresses
+from tests.proofs.stack import Stack, clean_environment, free_port, run_description
 from tests.proofs.wire import get
 
 READY_SECONDS = 90.0
 END_SECONDS = 40.0
 
 
-def run_description(stack: Stack) -> dict[str, Any]:
-    description: dict[str, Any] = json.loads((stack.state / "run.json").read_text())
-    return description
-
-
-def torchserve_ports(stack: Stack) -> TorchServePorts:
-    ports = run_description(stack)["ports"]
-    return TorchServePorts(**{name: ports[name] for name in TorchServePorts.__dataclass_fields__})
+def torchserve_addresses(stack: Stack) -> Addresses:
+    return Addresses(**run_description(stack)["torchserve"])
 
 
 @dataclass
@@ -67,7 +59,7 @@ class Replica:
             "WEEDWATCH_LOG_DIR": str(self.stack.folder / f"log-{self.name}"),
         }
         settings = read_settings(clean_environment() | self.stack.environment | own | dict(self.environment))
-        program = control_plane.program(settings, self.database_url, torchserve_ports(self.stack))
+        program = control_plane.program(settings, self.database_url, torchserve_addresses(self.stack))
         environment = {**program.environment, **self.environment}
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(

@@ -1,5 +1,6 @@
 """Starts the whole service as a user would, in a place of its own, and ends it by its processes."""
 
+import json
 import os
 import signal
 import socket
@@ -10,7 +11,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import httpx2
 import psutil
 
 from tests.proofs.processes import TEMPORARY_NAME, belonging_to, end_all
@@ -141,6 +144,19 @@ class Stack:
                 self.front.wait(timeout=10)
         end_all(self.folder)
         self.front = None
+
+
+def run_description(stack: Stack) -> dict[str, Any]:
+    description: dict[str, Any] = json.loads((stack.state / "run.json").read_text())
+    return description
+
+
+def ask_torchserve(stack: Stack, api: str, path: str) -> httpx2.Response:
+    """GET from one of TorchServe's APIs, as only who owns its socket can."""
+    address = run_description(stack)["torchserve"][api]
+    transport = httpx2.HTTPTransport(uds=address.removeprefix("unix://"))
+    with httpx2.Client(transport=transport, base_url="http://torchserve", timeout=10) as http:
+        return http.get(path)
 
 
 @contextmanager

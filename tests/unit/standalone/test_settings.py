@@ -48,4 +48,5 @@ def test_a_port_that_is_none_names_its_variable(port: str, tmp_path: Path) -> No
 
 
 def test_all_interfaces_are_asked_about_by_loopback(tmp_path: Path) -> None:
-    assert read_settings({"WEEDWATCH_HOST": "0.0.0.0"}, tmp_path).own_host == "127.0.0.1"  # noqa: S104
+    assert read_settings({"WEEDWATCH_HOST": "0.0.0.0"}, tmp_path).own_url == "http://127.0.0.1:8000"  # noqa: S104
+    assert read_settings({"WEEDWATCH_HOST": "::1"}, tmp_path).own_url == "http://[::1]:8000"
