@@ -190,6 +190,7 @@ class Predictor:
             latitude=asked.latitude,
             longitude=asked.longitude,
             subject=asked.subject,
+            owner=asked.owner,
             role=role,
         )
 

@@ -28,6 +28,7 @@ _COMMAND = re.compile(r"(?:^|[|;&(]\s*)(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?(weedwat
 _CODE = re.compile(r"\s+# exit code (\d+)$")
 _VARIES = (
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "ID"),
+    (re.compile(r"\bww_\w{8}_[\w-]{43}|(?<=\bkey )\w{8}|^\w{8}(?= +(valid|revoked))", re.MULTILINE), "KEY"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[0-9:.Z+]*"), "WHEN"),
     (re.compile(r"localhost:\d+"), "localhost:PORT"),
     (re.compile(r"\d+(\.\d+)?(?= ?(ms|s|MB|bytes)\b)"), "N"),
@@ -149,6 +150,9 @@ def run(place: Changing, folder: Path, step: Step) -> Ran:
         asked = {"limit": "1", "label": "Reynoutria japonica"}
         newest = place.http.get("/history", params=asked).json()["items"][0]["request_id"]
         command = command.replace("REQUEST_ID", newest)
+    if "KEY_ID" in command:
+        keys = place.http.get("/keys", headers=place.admin).json()["items"]
+        command = command.replace("KEY_ID", next(each["id"] for each in keys if each["state"] == "valid"))
     words = [sys.executable, "-c", command] if step.is_python else ["bash", "-o", "pipefail", "-c", command]
     done = subprocess.run(
         words, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,

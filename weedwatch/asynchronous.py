@@ -41,6 +41,7 @@ class AsyncClient:
         self,
         url: str | None = None,
         *,
+        key: str | None = None,
         token: str | None = None,
         timeout_seconds: float | None = None,
         limits: Limits | None = None,
@@ -48,7 +49,7 @@ class AsyncClient:
     ) -> None:
         self.settings = settings or load(url=url)
         self.url = self.settings.url.value.rstrip("/")
-        self._token, self._limits = token, limits or Limits()
+        self._credentials, self._limits = exchange.Credentials(self.settings, key, token), limits or Limits()
         self._http = httpx2.AsyncClient(base_url=self.url, timeout=timeout_seconds or self.settings.seconds)
 
     async def __aenter__(self) -> Self:
@@ -81,6 +82,11 @@ class AsyncClient:
     history = _sent(calls.history)
     sighting = _sent(calls.sighting)
     api = _sent(calls.api)
+    access = _sent(calls.access)
+    keys = _sent(calls.keys)
+    make_key = _sent(calls.make_key)
+    rotate_key = _sent(calls.rotate_key)
+    revoke_key = _sent(calls.revoke_key)
 
     async def predict_many(
         self,
@@ -185,7 +191,7 @@ class AsyncClient:
             await asyncio.sleep(pause)
 
     async def _send_once(self, call: Call[T]) -> T:
-        with exchange.arguments(call, self.settings, self._token) as given:
+        with exchange.arguments(call, self._credentials) as given:
             try:
                 answer = await self._http.request(call.method, call.path, **given)
             except httpx2.TransportError as error:
@@ -201,7 +207,7 @@ class AsyncClient:
     @asynccontextmanager
     async def _stream(self, path: str, **what: Any) -> AsyncIterator[httpx2.Response]:
         try:
-            async with self._http.stream("GET", path, **what) as answer:
+            async with self._http.stream("GET", path, headers=self._credentials.header(admin=False), **what) as answer:
                 if answer.status_code >= 400:
                     await answer.aread()
                     raise exchange.refusal(answer)

@@ -1,7 +1,7 @@
 """Every request of the API as a value: made here once, sent by `Client` and `AsyncClient` alike."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -10,9 +10,13 @@ from urllib.parse import quote
 
 from weedwatch.progress import Listener
 from weedwatch.types import (
+    Access,
     Evidence,
     Health,
     Info,
+    Key,
+    Keys,
+    MadeKey,
     Model,
     Models,
     ModelSummary,
@@ -266,11 +270,47 @@ def sighting(request_id: str) -> Call[Prediction]:
 
 
 def api(method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Call[Any]:
-    """Any request, its answer as it is; all but reads carry the admin token."""
+    """Any request, its answer as it is; all but reads carry the admin token, where there is one."""
     method = method.upper()
     return Call(
         method=method, path=path, json=body, headers=headers or {}, admin=method != "GET", parse=lambda answer: answer
     )
+
+
+def access() -> Call[Access]:
+    """What the service asks of callers, and who one is."""
+    return Call(method="GET", path="/access", parse=Access.model_validate)
+
+
+def keys() -> Call[tuple[Key, ...]]:
+    """All API keys, the newest first; those that hold no more too."""
+    return Call(method="GET", path="/keys", admin=True, parse=lambda body: Keys.model_validate(body).items)
+
+
+def make_key(
+    name: str,
+    scopes: Sequence[str] = ("predict", "read"),
+    *,
+    owner: str | None = None,
+    expires_in_days: float | None = None,
+    limits: Mapping[str, float] | None = None,
+) -> Call[MadeKey]:
+    """Make a key; the answer's `key` is shown this once. Keys of one owner see the same records."""
+    asked = {"owner": owner, "expires_in_days": expires_in_days, "limits": limits}
+    body = {"name": name, "scopes": list(scopes), **_given(asked)}
+    return Call(method="POST", path="/keys", json=body, admin=True, parse=MadeKey.model_validate)
+
+
+def rotate_key(key_id: str, *, overlap_seconds: float = 86_400) -> Call[MadeKey]:
+    """Exchange a key for a new one that may do the same; the old one holds for the overlap."""
+    path = f"/keys/{quote(key_id, safe='')}/rotation"
+    body = {"overlap_seconds": overlap_seconds}
+    return Call(method="POST", path=path, json=body, admin=True, parse=MadeKey.model_validate)
+
+
+def revoke_key(key_id: str) -> Call[None]:
+    """Refused from now on; by other replicas within seconds."""
+    return Call(method="DELETE", path=f"/keys/{quote(key_id, safe='')}", admin=True, parse=_nothing)
 
 
 def version_of(model: Model, version: str) -> Version:

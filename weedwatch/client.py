@@ -36,7 +36,9 @@ class Client:
 
     Args:
         url: Its address. When it is not given: WEEDWATCH_URL, ./weedwatch.toml, the user's file, localhost.
-        token: For changes of models; when it is not given, it is read from the file that the settings name.
+        key: An API key; when it is not given: WEEDWATCH_API_KEY, else the file that the settings name.
+        token: The admin token, for what needs the scope admin; when neither it nor a key is given, it is read from the
+            file that the settings name.
         timeout_seconds: Of one request, while nothing moves.
         limits: How often and how long a request is sent again when the service says "come back later".
         settings: Read already.
@@ -46,6 +48,7 @@ class Client:
         self,
         url: str | None = None,
         *,
+        key: str | None = None,
         token: str | None = None,
         timeout_seconds: float | None = None,
         limits: Limits | None = None,
@@ -53,7 +56,7 @@ class Client:
     ) -> None:
         self.settings = settings or load(url=url)
         self.url = self.settings.url.value.rstrip("/")
-        self._token, self._limits = token, limits or Limits()
+        self._credentials, self._limits = exchange.Credentials(self.settings, key, token), limits or Limits()
         self._http = httpx2.Client(base_url=self.url, timeout=timeout_seconds or self.settings.seconds)
 
     def __enter__(self) -> Self:
@@ -86,6 +89,11 @@ class Client:
     history = _sent(calls.history)
     sighting = _sent(calls.sighting)
     api = _sent(calls.api)
+    access = _sent(calls.access)
+    keys = _sent(calls.keys)
+    make_key = _sent(calls.make_key)
+    rotate_key = _sent(calls.rotate_key)
+    revoke_key = _sent(calls.revoke_key)
 
     def predict_many(
         self,
@@ -185,7 +193,7 @@ class Client:
             sleep(pause)
 
     def _send_once(self, call: Call[T]) -> T:
-        with exchange.arguments(call, self.settings, self._token) as given:
+        with exchange.arguments(call, self._credentials) as given:
             try:
                 answer = self._http.request(call.method, call.path, **given)
             except httpx2.TransportError as error:
@@ -201,7 +209,7 @@ class Client:
     @contextmanager
     def _stream(self, path: str, **what: Any) -> Iterator[httpx2.Response]:
         try:
-            with self._http.stream("GET", path, **what) as answer:
+            with self._http.stream("GET", path, headers=self._credentials.header(admin=False), **what) as answer:
                 if answer.status_code >= 400:
                     answer.read()
                     raise exchange.refusal(answer)

@@ -73,13 +73,13 @@ class Tries:
 
 
 @contextmanager
-def arguments(call: Call[Any], settings: Settings, token: str | None) -> Iterator[dict[str, Any]]:
+def arguments(call: Call[Any], credentials: "Credentials") -> Iterator[dict[str, Any]]:
     """Of httpx's `request`; files are open as long as this is entered.
 
     Raises:
         OSError: A file cannot be opened.
     """
-    headers = {**call.headers, **(authorization(settings, token) if call.admin else {})}
+    headers = {**call.headers, **credentials.header(admin=call.admin)}
     given: dict[str, Any] = {"headers": headers, "params": call.params}
     if call.json is not None:
         given["json"] = call.json
@@ -96,9 +96,18 @@ def arguments(call: Call[Any], settings: Settings, token: str | None) -> Iterato
         yield {**given, "data": call.form, "files": files}
 
 
-def authorization(settings: Settings, token: str | None) -> dict[str, str]:
-    token = token or settings.token()
-    return {"Authorization": f"Bearer {token}"} if token else {}
+@dataclass(frozen=True)
+class Credentials:
+    """What a client shows: an API key, and for admin work the admin token, where there is one."""
+
+    settings: Settings
+    key: str | None = None
+    token: str | None = None
+
+    def header(self, *, admin: bool) -> dict[str, str]:
+        shown = (self.token or (None if self.key else self.settings.token())) if admin else None
+        shown = shown or self.key or self.settings.key()
+        return {"Authorization": f"Bearer {shown}"} if shown else {}
 
 
 def answered(call: Call[T], answer: httpx2.Response, url: Setting) -> T:

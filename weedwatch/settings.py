@@ -9,7 +9,13 @@ from typing import Any
 
 from weedwatch.errors import WrongSettings
 
-DEFAULTS = {"url": "http://localhost:8000", "token_file": ".weedwatch/admin-token", "timeout_seconds": "60"}
+DEFAULTS = {
+    "url": "http://localhost:8000",
+    "token_file": ".weedwatch/admin-token",
+    "api_key_file": ".weedwatch/api-key",
+    "timeout_seconds": "60",
+}
+KEY = "WEEDWATCH_API_KEY"
 HERE = Path("weedwatch.toml")
 
 
@@ -21,10 +27,11 @@ class Setting:
 
 @dataclass(frozen=True)
 class Settings:
-    """Each with where it comes from; `token_file` is read only for what needs the admin token."""
+    """Each with where it comes from; `token_file` is read only for what needs the scope admin."""
 
     url: Setting
     token_file: Setting
+    api_key_file: Setting
     timeout_seconds: Setting
 
     @property
@@ -41,8 +48,11 @@ class Settings:
         return seconds
 
     def token(self) -> str | None:
-        file = Path(self.token_file.value).expanduser()
-        return file.read_text().strip() or None if file.is_file() else None
+        return _first_line(self.token_file)
+
+    def key(self) -> str | None:
+        """The API key: what WEEDWATCH_API_KEY says, else the file."""
+        return os.environ.get(KEY, "").strip() or _first_line(self.api_key_file)
 
 
 def load(**flags: str | None) -> Settings:
@@ -70,6 +80,11 @@ def load(**flags: str | None) -> Settings:
     return settings
 
 
+def _first_line(setting: Setting) -> str | None:
+    file = Path(setting.value).expanduser()
+    return file.read_text().strip() or None if file.is_file() else None
+
+
 def variable(name: str) -> str:
     return f"WEEDWATCH_{name.upper()}"
 
@@ -94,7 +109,6 @@ def _of_file(file: Path) -> dict[str, Setting]:
     if unknown:
         raise WrongSettings(f"{file} says {unknown[0]!r}, which is no setting; there are {', '.join(DEFAULTS)}.")
     settings = {name: Setting(str(value), str(file)) for name, value in said.items()}
-    if "token_file" in settings:  # relative to the file that names it
-        token_file = file.parent / Path(settings["token_file"].value).expanduser()
-        settings["token_file"] = Setting(str(token_file), str(file))
+    for name in {"token_file", "api_key_file"} & set(settings):  # relative to the file that names it
+        settings[name] = Setting(str(file.parent / Path(settings[name].value).expanduser()), str(file))
     return settings

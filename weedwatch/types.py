@@ -269,3 +269,41 @@ class Model(ModelSummary):
 
 class Models(Answer):
     items: tuple[ModelSummary, ...]
+
+
+class Key(Answer):
+    """An API key as people see it."""
+
+    id: str
+    name: str
+    owner: str
+    scopes: tuple[str, ...]
+    state: Literal["valid", "expired", "revoked"]
+    created_at: datetime
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+
+
+class MadeKey(Key):
+    """A new one; `key` is what its holder sends, and is shown this once."""
+
+    key: str = Field(repr=False)
+
+
+class Keys(Answer):
+    items: tuple[Key, ...]
+
+
+class Caller(Answer):
+    """Who one is to the service."""
+
+    name: str
+    scopes: tuple[str, ...]
+    owner: str | None
+
+
+class Access(Answer):
+    """What the service asks of callers; `caller` is None without a valid credential."""
+
+    mode: Literal["off", "keys", "oidc"]
+    caller: Caller | None

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from weedwatch.commands import models, photos, service, sightings
+from weedwatch.commands import keys, models, photos, service, sightings
 from weedwatch.commands.common import Code, code_of, flags, sentence_of
 from weedwatch.errors import WeedwatchError
 
@@ -20,10 +20,11 @@ app = typer.Typer(
     help="Ask Weedwatch, and say which model answers.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 app.command()(photos.predict)
-for each in (service.status, service.open_page, service.api, service.errors):
+for each in (service.status, service.open_page, service.api, service.errors, keys.whoami):
     app.command({"open_page": "open"}.get(each.__name__, each.__name__))(each)
 app.add_typer(models.app, name="models")
 app.add_typer(sightings.app, name="sightings")
+app.add_typer(keys.app, name="keys")
 app.add_typer(service.config, name="config")
 
 
@@ -31,9 +32,10 @@ app.add_typer(service.config, name="config")
 def _settings(
     url: Annotated[str | None, typer.Option(help="Address of the service.")] = None,
     token_file: Annotated[str | None, typer.Option(help="File with the admin token.")] = None,
+    api_key_file: Annotated[str | None, typer.Option(help="File with the API key; or WEEDWATCH_API_KEY.")] = None,
     timeout_seconds: Annotated[str | None, typer.Option(help="How long to wait while nothing moves.")] = None,
 ) -> None:
-    flags.set({"url": url, "token_file": token_file, "timeout_seconds": timeout_seconds})
+    flags.set({"url": url, "token_file": token_file, "api_key_file": api_key_file, "timeout_seconds": timeout_seconds})
 
 
 def main() -> int:

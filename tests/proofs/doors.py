@@ -1,0 +1,12 @@
+"""The proof of the doors: `python -m tests.proofs.doors` (LINE, SHARE and RESUME from the environment)."""
+
+from tests.proofs.doors_lines import line_1_access, line_2_keys
+from tests.proofs.harness import Line, prove
+
+LINES = (
+    Line(1, "Every route asks of everybody what the policy says", line_1_access.run, 20),
+    Line(2, "A revoked key is refused everywhere, and looking at keys costs little", line_2_keys.run, 30),
+)
+
+if __name__ == "__main__":
+    raise SystemExit(prove("doors", "The proof of the doors", LINES))

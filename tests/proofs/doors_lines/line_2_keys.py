@@ -1,0 +1,157 @@
+"""Line 2: a key revoked on one replica is refused by the other; what looking at keys costs a request."""
+
+import math
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx2
+import psutil
+
+from tests.doors import Closed, bearer, closed
+from tests.faults.postgres import own_postgres
+from tests.proofs.harness import Context
+from tests.proofs.replicas import Replica, replica
+from tests.proofs.results import Figure, at_most, for_the_record, is_true, none_of
+from tests.proofs.samples import samples
+
+FULL_REVOCATIONS = 100
+REVOKED_SECONDS = 5.0
+FULL_PAIRS = 200
+LEAST_PAIRS = 20
+IN_A_BLOCK = 25
+COST = 1.05
+CLIENTS = 3
+
+
+def run(context: Context) -> list[Figure]:
+    context.folder.chmod(0o711)  # PostgreSQL of root's runs as another user
+    photo = next(iter(samples(context.root).values()))
+    with (
+        own_postgres(context.folder / "database") as postgres,
+        closed(context.root, DATABASE_URL=postgres.url) as place,
+        replica(place.stack, "second", postgres.url) as second,
+    ):
+        figures = _revocations(context, place, second, photo)
+        with replica(place.stack, "open", postgres.url, WEEDWATCH_AUTH="off") as unlocked:
+            return [*figures, *_cost(context, place.key("predict", name="cost"), second, unlocked, photo)]
+
+
+def _revocations(context: Context, place: Closed, second: Replica, photo: bytes) -> list[Figure]:
+    """Both replicas answer all the time; each key is used on the second one until that refuses it."""
+    seconds, failed = [], []
+    times = context.count(FULL_REVOCATIONS, at_least=10)
+    with (
+        httpx2.Client(base_url=f"http://127.0.0.1:{second.port}", timeout=30) as other,
+        _load([place.stack.port, second.port], place.key("predict", name="load"), photo) as statuses,
+    ):
+        for number in range(times):
+            made = place.make_key("read", name=f"short lived {number}")
+            headers = bearer(made["key"])
+            if not _comes(other, headers, 200):
+                failed.append(f"key {number + 1} was never taken")
+                continue
+            place.http.delete(f"/keys/{made['id']}", headers=place.admin)
+            revoked = time.monotonic()
+            if place.http.get("/info", headers=headers).status_code != 401:
+                failed.append(f"key {number + 1} was not refused at once where it was revoked")
+            if not _comes(other, headers, 401):
+                failed.append(f"key {number + 1} was never refused by the other")
+            seconds.append(time.monotonic() - revoked)
+    bad = [str(status) for status in statuses if status not in (200, 429)]
+    return [
+        none_of("revocations that did not come through", failed, times, context.say),
+        at_most(f"the slowest of {times} to be refused by the other replica", max(seconds), REVOKED_SECONDS, "s"),
+        none_of("requests of the load that failed", bad, len(statuses), context.say),
+    ]
+
+
+def _comes(other: httpx2.Client, headers: dict[str, str], status: int) -> bool:
+    deadline = time.monotonic() + 30
+    while other.get("/info", headers=headers).status_code != status:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+@contextmanager
+def _load(ports: list[int], headers: dict[str, str], photo: bytes) -> Iterator[list[int]]:
+    statuses: list[int] = []
+    stop = threading.Event()
+
+    def ask(port: int) -> None:
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
+            while not stop.is_set():
+                answer = http.post("/predict", content=photo, headers={"Content-Type": "image/jpeg", **headers})
+                statuses.append(answer.status_code)
+                stop.wait(0.02)
+
+    threads = [threading.Thread(target=ask, args=(ports[n % len(ports)],), daemon=True) for n in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield statuses
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(70)
+
+
+def _cost(context: Context, key: dict[str, str], locked: Replica, unlocked: Replica, photo: bytes) -> list[Figure]:
+    """The same TorchServe and database, neither leads; one control plane looks at keys, the other at nothing."""
+    pairs = context.count(FULL_PAIRS, at_least=LEAST_PAIRS)
+    doors = (_Way(locked.port, key), _Way(unlocked.port, {}))
+    took: list[tuple[float, float]] = []
+    spent: list[tuple[float, float]] = []
+    for way in doors:
+        way.block(photo)  # warm
+    for number in range(pairs):
+        order = doors if number % 2 else doors[::-1]
+        block = {way: way.block(photo) for way in order}
+        took.append((block[doors[0]][0], block[doors[1]][0]))
+        spent.append((block[doors[0]][1], block[doors[1]][1]))
+    ratio, upper = _ratio(took)
+    cpu, cpu_upper = _ratio(spent)
+    refused = [str(status) for way in doors for status in way.statuses if status != 200]
+    return [
+        at_most(f"time with a key ÷ without, upper end of the 95 % interval of {pairs} pairs", upper, COST),
+        for_the_record("time with a key ÷ without", f"{ratio:.3f}"),
+        for_the_record("CPU of the control plane with a key ÷ without", f"{cpu:.3f}, at most {cpu_upper:.3f}"),
+        none_of("requests of these that failed", refused, sum(len(way.statuses) for way in doors), context.say),
+        is_true("the open one asks for nothing", not doors[1].headers),
+    ]
+
+
+class _Way:
+    """One control plane, and what is shown to it."""
+
+    def __init__(self, port: int, headers: dict[str, str]) -> None:
+        self.headers = headers
+        self.statuses: list[int] = []
+        self._http = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
+        listening = (each for each in psutil.net_connections("tcp") if each.status == psutil.CONN_LISTEN)
+        self._process = psutil.Process(next(each.pid for each in listening if each.laddr and each.laddr.port == port))
+
+    def block(self, photo: bytes) -> tuple[float, float]:
+        """The median seconds, and the CPU seconds of the control plane, of some requests one after another."""
+        cpu, took = self._cpu(), []
+        headers = {"Content-Type": "image/jpeg", **self.headers}
+        for _ in range(IN_A_BLOCK):
+            started = time.perf_counter()
+            self.statuses.append(self._http.post("/predict", content=photo, headers=headers).status_code)
+            took.append(time.perf_counter() - started)
+        return statistics.median(took), self._cpu() - cpu
+
+    def _cpu(self) -> float:
+        times = self._process.cpu_times()
+        return float(times.user + times.system)
+
+
+def _ratio(pairs: list[tuple[float, float]]) -> tuple[float, float]:
+    """The mean ratio, and the upper end of its 95 % interval."""
+    logs = [math.log(with_key / without) for with_key, without in pairs]
+    mean, error = statistics.fmean(logs), statistics.stdev(logs) / math.sqrt(len(logs))
+    return math.exp(mean), math.exp(mean + 2.09 * error)  # Student's t at 19 degrees of freedom, or less with more
