@@ -67,7 +67,7 @@ class Keeper:
             raise Unauthorized("Send one credential, as 'Authorization: Bearer …'.")
         text = text.strip()
         if credentials.matches(text, self._admin_token):
-            return Caller("admin token", frozenset(SCOPES), None, address, "admin token")
+            return Caller("admin", frozenset(SCOPES), None, address, "admin")
         if (key := self._keyring.find(text)) is not None:
             return Caller(f"key {key.id}", frozenset(key.scopes), key.owner, address, f"key:{key.id}")
         if self.issuer and not text.startswith("ww_"):
