@@ -15,6 +15,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from control_plane import beside, credentials, oidc, pages, problems
 from control_plane.access import without_policy
 from control_plane.changes import Changes
+from control_plane.counters import Counters
 from control_plane.credentials import KeySecrets
 from control_plane.database import Database, UnsafeDatabase, within
 from control_plane.dependencies import Parts
@@ -27,6 +28,7 @@ from control_plane.hosts import AllowedHosts, allowed
 from control_plane.intake import Intake
 from control_plane.keyring import Keyring
 from control_plane.lifecycle import Fleet
+from control_plane.lockout import Lockout
 from control_plane.metrics import Metrics
 from control_plane.oidc import Issuer
 from control_plane.pictures import Pictures
@@ -43,6 +45,7 @@ from control_plane.series import Series
 from control_plane.settings import Settings
 from control_plane.shadow import Shadows
 from control_plane.spool import Spool
+from control_plane.throttle import Throttle
 from control_plane.torchserve import TorchServe
 from control_plane.version import VERSION
 from control_plane.wishes import Wishes
@@ -135,6 +138,9 @@ async def _open(
         log.warning("starting without the database; the spool keeps the records", extra={"cause": database.reason})
     await database.open()
     stack.push_async_callback(database.close)
+    counters = Counters(settings.limits_url.get_secret_value()) if settings.limits_url else None
+    if counters:
+        stack.push_async_callback(counters.close)
     keyring = Keyring(database, key_secrets, settings.state_dir / "keys.json")
     await keyring.open()
     exchange = Exchange(settings.exchange_dir)
@@ -226,7 +232,8 @@ async def _open(
         replays=Replays(database, metrics),
         series=series,
         keyring=keyring,
-        keeper=Keeper(settings.auth, keyring, token, issuer),
+        keeper=Keeper(settings.auth, keyring, token, issuer, Lockout(settings.allowed_bad_credentials, counters)),
+        throttle=Throttle(settings.allowed_callers, settings.allowed_addresses, counters),
     )
 
 

@@ -1,7 +1,8 @@
 """Who calls, and what they may do. Pure; imports nothing of ours."""
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
 
 Scope = Literal["predict", "read", "locations", "feedback", "jobs", "train", "admin"]
 Mode = Literal["off", "keys", "oidc"]
@@ -21,6 +22,7 @@ class Caller:
         owner: Whose records it writes and sees; None for those who act for nobody, who see all.
         address: Of the client, behind trusted proxies.
         identity: Whose limits count, as "key:3kP9x2aB" or "address:127.0.0.1".
+        limits: A key's own, as allowance.py has them.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Caller:
     owner: str | None
     address: str
     identity: str
+    limits: Mapping[str, Any] | None = field(default=None, compare=False)
 
     def may(self, scope: Scope) -> bool:
         return scope in self.scopes or "admin" in self.scopes

@@ -24,6 +24,7 @@ from control_plane.readiness import Readiness
 from control_plane.replays import Replays
 from control_plane.series import Series
 from control_plane.settings import Settings
+from control_plane.throttle import Throttle
 from control_plane.wishes import Wishes
 
 
@@ -44,6 +45,7 @@ class Parts:
     series: Series
     keyring: Keyring
     keeper: Keeper
+    throttle: Throttle
 
     @property
     def dispatcher(self) -> Dispatcher | None:

@@ -1,7 +1,11 @@
-"""The queue in front of TorchServe: admission by cost, deadlines, priorities, work-conserving batches.
+"""The queue in front of TorchServe: admission by cost, deadlines, priorities, fair shares, work-conserving batches.
 
 No more calls are in TorchServe than this replica's share of READY workers. A worker that is free takes its fair
 share of what waits in one call; nothing ever waits for a batch to fill.
+
+Callers take turns by what their pictures cost: each request has a place in the order, which is where its caller's
+last one ends, or where the queue is at present if that is later. One caller's many requests so wait behind each other
+and not before another's few; and when the queue is full, the last of the caller that has most in it gives way.
 """
 
 import asyncio
@@ -10,6 +14,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from itertools import chain
 from time import monotonic
 
 from control_plane.errors import DeadlineExceeded, ModelNotLoaded, Overloaded, ServingError
@@ -41,6 +46,9 @@ class _Waiting:
     deadline: float
     send: Send
     answer: "asyncio.Future[Inference]"
+    priority: Priority
+    caller: str
+    place: int = 0
     entered: float = field(default_factory=monotonic)
 
 
@@ -60,6 +68,9 @@ class Dispatcher:
         self._queue_cost = queue_cost
         self._queues: dict[Priority, deque[_Waiting]] = {priority: deque() for priority in Priority}
         self._waiting_cost = 0
+        self._shares: dict[str, int] = {}  # what each caller has waiting, by cost
+        self._ends: dict[str, int] = {}  # the place behind its last one
+        self._at = 0  # the place of the last that went
         self._seconds_per_cost = 0.02 / BASE_COST
         self._metrics = metrics
         self._calls: set[asyncio.Task[None]] = set()
@@ -102,18 +113,29 @@ class Dispatcher:
     def is_full(self) -> bool:
         return self.waiting >= self._queue_size or self._waiting_cost >= self._queue_cost
 
+    def is_full_for(self, caller: str) -> bool:
+        """Whether it is, and nobody would give way to even the smallest picture."""
+        return self.is_full and not self._gives_way(caller, BASE_COST)
+
     def retry_after_seconds(self) -> int:
         """When the present queue will have been worked off."""
         return max(1, math.ceil(self._waiting_cost * self._seconds_per_cost / max(1, self.capacity)))
 
     async def run(
-        self, item: Item, send: Send, *, pixels: int, deadline: float, priority: Priority = Priority.INTERACTIVE
+        self,
+        item: Item,
+        send: Send,
+        *,
+        pixels: int,
+        deadline: float,
+        priority: Priority = Priority.INTERACTIVE,
+        caller: str = "",
     ) -> Inference:
         """Have one picture answered by `deadline` (a time of `monotonic()`).
 
         Raises:
             ModelNotLoaded: No worker is ready.
-            Overloaded: The queue is full, or too long to be worked off by the deadline.
+            Overloaded: The queue is full, or too long to be worked off by the deadline, or this gives way to another.
             DeadlineExceeded: The deadline passed first.
             ServingError: What became of this picture in TorchServe.
         """
@@ -121,10 +143,9 @@ class Dispatcher:
             raise ModelNotLoaded(retry_after_seconds=5)
         cost = cost_of(pixels)
         if priority is not Priority.PROBE:
-            self._admit(cost, deadline)
-        waiting = _Waiting(item, cost, deadline, send, asyncio.get_running_loop().create_future())
-        self._queues[priority].append(waiting)
-        self._waiting_cost += cost
+            self._admit(priority, caller, cost, deadline)
+        waiting = _Waiting(item, cost, deadline, send, asyncio.get_running_loop().create_future(), priority, caller)
+        self._enter(waiting)
         self._start_calls()
         try:
             async with asyncio.timeout(max(0.0, deadline - monotonic())):
@@ -132,19 +153,64 @@ class Dispatcher:
         except TimeoutError:
             raise DeadlineExceeded from None
         finally:
-            self._forget(priority, waiting)
+            self._forget(waiting)
 
-    def _admit(self, cost: int, deadline: float) -> None:
-        idle = self.busy < self.capacity and not self.waiting
-        expected = (self._waiting_cost + cost) * self._seconds_per_cost / self.capacity
-        if not idle and (self.is_full or monotonic() + expected > deadline):
+    def _admit(self, priority: Priority, caller: str, cost: int, deadline: float) -> None:
+        if self.busy < self.capacity and not self.waiting:
+            return
+        ahead = self._ahead(caller, cost) if priority is Priority.INTERACTIVE else self._waiting_cost + cost
+        expected = ahead * self._seconds_per_cost / self.capacity
+        if monotonic() + expected > deadline:
             raise Overloaded(retry_after_seconds=self.retry_after_seconds())
+        while self.is_full:
+            last = self._gives_way(caller, cost)
+            if last is None:
+                raise Overloaded(retry_after_seconds=self.retry_after_seconds())
+            last.answer.set_exception(Overloaded(retry_after_seconds=self.retry_after_seconds()))
+            self._forget(last)
 
-    def _forget(self, priority: Priority, waiting: _Waiting) -> None:
-        """Take out of the queue what is still in it: its client has left, or its deadline has passed."""
-        if waiting in self._queues[priority]:
-            self._queues[priority].remove(waiting)
-            self._waiting_cost -= waiting.cost
+    def _ahead(self, caller: str, cost: int) -> int:
+        """What is answered until a request of this cost is, itself included: of others no more than of its own."""
+        own = self._shares.get(caller, 0) + cost
+        return own + sum(min(own, held) for other, held in self._shares.items() if other != caller)
+
+    def _gives_way(self, caller: str, cost: int) -> _Waiting | None:
+        """The last waiting request of the caller that has most in the queue, if this one would have less."""
+        most = max(self._shares, key=lambda each: self._shares[each], default=caller)
+        if most == caller or self._shares.get(caller, 0) + cost >= self._shares[most]:
+            return None
+        waiting = chain(reversed(self._queues[Priority.JOB]), reversed(self._queues[Priority.INTERACTIVE]))
+        return next((each for each in waiting if each.caller == most and not each.answer.done()), None)
+
+    def _enter(self, waiting: _Waiting) -> None:
+        """Behind all that have a place before its own."""
+        queue = self._queues[waiting.priority]
+        waiting.place = max(self._at, self._ends.get(waiting.caller, 0))
+        self._ends[waiting.caller] = waiting.place + waiting.cost
+        behind = len(queue)
+        while behind and queue[behind - 1].place > waiting.place:
+            behind -= 1
+        queue.insert(behind, waiting)
+        self._waiting_cost += waiting.cost
+        self._shares[waiting.caller] = self._shares.get(waiting.caller, 0) + waiting.cost
+
+    def _left(self, waiting: _Waiting) -> None:
+        """It waits no more."""
+        self._waiting_cost -= waiting.cost
+        held = self._shares[waiting.caller] - waiting.cost
+        if held:
+            self._shares[waiting.caller] = held
+        else:
+            del self._shares[waiting.caller]
+        if not self._shares:
+            self._ends.clear()
+            self._at = 0
+
+    def _forget(self, waiting: _Waiting) -> None:
+        """Take out of the queue what is still in it: its client has left, its deadline has passed, or it gives way."""
+        if waiting in self._queues[waiting.priority]:
+            self._queues[waiting.priority].remove(waiting)
+            self._left(waiting)
 
     def _start_calls(self) -> None:
         while (torchserve := self._freest()) is not None and (batch := self._next_batch()):
@@ -172,7 +238,9 @@ class Dispatcher:
             if batch and (size > MAX_BATCH_BYTES or queue[0].send is not batch[0].send):
                 break
             batch.append(queue.popleft())
-        self._waiting_cost -= sum(each.cost for each in batch)
+        self._at = max(self._at, batch[-1].place)
+        for each in batch:
+            self._left(each)
         return batch
 
     async def _call(self, torchserve: int, batch: list[_Waiting]) -> None:

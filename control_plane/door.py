@@ -6,9 +6,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from control_plane import credentials
 from control_plane.access import POLICY, Access, Policy
 from control_plane.callers import OF_EVERYBODY, SCOPES, Caller, Mode
-from control_plane.errors import Forbidden, ProviderUnavailable, ServingError, Unauthorized
+from control_plane.errors import Forbidden, ProviderUnavailable, RateLimited, ServingError, Unauthorized
 from control_plane.keyring import Keyring
+from control_plane.lockout import Lockout
 from control_plane.oidc import Issuer
+from control_plane.throttle import Throttle
 
 _NEEDED = {
     "off": "Changes need a credential, also where all else is open. Send the admin token as 'Authorization: Bearer …'; "
@@ -23,8 +25,16 @@ _WRONG = "This credential is not valid here: unknown, expired or revoked. Ask wh
 class Keeper:
     """Tells from a credential who calls."""
 
-    def __init__(self, mode: Mode, keyring: Keyring, admin_token: str, issuer: Issuer | None = None) -> None:
+    def __init__(
+        self,
+        mode: Mode,
+        keyring: Keyring,
+        admin_token: str,
+        issuer: Issuer | None = None,
+        lockout: Lockout | None = None,
+    ) -> None:
         self.mode = mode
+        self._lockout = lockout or Lockout(0)
         self.issuer = issuer
         self._keyring = keyring
         self._admin_token = admin_token
@@ -36,10 +46,11 @@ class Keeper:
             Unauthorized: No credential, or none that is valid.
             Forbidden: The credential lacks the scope.
             ProviderUnavailable: It is a token that nobody can check at present.
+            RateLimited: Too many were wrong; this one is not looked at.
         """
         try:
             caller = await self.caller(authorization, address)
-        except (Unauthorized, ProviderUnavailable):
+        except (Unauthorized, ProviderUnavailable, RateLimited):
             if access == "open":
                 return None
             raise
@@ -57,6 +68,7 @@ class Keeper:
         Raises:
             Unauthorized: The credential is not valid.
             ProviderUnavailable: As above.
+            RateLimited: As above.
         """
         if not authorization:
             if self.mode != "off":
@@ -66,10 +78,20 @@ class Keeper:
         if len(authorization) > 1 or scheme.lower() != "bearer":
             raise Unauthorized("Send one credential, as 'Authorization: Bearer …'.")
         text = text.strip()
+        await self._lockout.check(address, text)
+        try:
+            caller = await self._holder(text, address)
+        except Unauthorized:
+            await self._lockout.failed(address, text)
+            raise
+        self._lockout.passed(address, text)
+        return caller
+
+    async def _holder(self, text: str, address: str) -> Caller:
         if credentials.matches(text, self._admin_token):
             return Caller("admin", frozenset(SCOPES), None, address, "admin")
         if (key := self._keyring.find(text)) is not None:
-            return Caller(f"key {key.id}", frozenset(key.scopes), key.owner, address, f"key:{key.id}")
+            return Caller(f"key {key.id}", frozenset(key.scopes), key.owner, address, f"key:{key.id}", key.limits)
         if self.issuer and not text.startswith("ww_"):
             verified = await self.issuer.verify(text)
             subject = verified.subject
@@ -78,7 +100,7 @@ class Keeper:
 
 
 class Door:
-    """Puts the caller into the request's state, or answers 401 or 403."""
+    """Puts the caller into the request's state, or answers 401, 403 or 429."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -89,15 +111,21 @@ class Door:
             await self.app(scope, receive, send)
             return
         keeper: Keeper = scope["app"].state.parts.keeper
+        throttle: Throttle = scope["app"].state.parts.throttle
         client = scope.get("client")
+        address = client[0] if client else ""
         try:
-            scope["state"]["caller"] = await keeper.let_in(
+            caller = scope["state"]["caller"] = await keeper.let_in(
                 self._policy.of(scope["method"], scope["path"]),
                 [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"],
-                client[0] if client else "",
+                address,
             )
+            passage = await throttle.enter(caller, address, scope)
         except ServingError as error:
             refusal = scope["app"].exception_handlers[ServingError](Request(scope), error)
             await (await refusal)(scope, receive, send)
             return
-        await self.app(scope, receive, send)
+        try:
+            await self.app(scope, passage.counted(receive), send)
+        finally:
+            passage.leave()

@@ -137,6 +137,10 @@ class ModelNotLoaded(ServingError):
     code = "model_not_loaded"
 
 
+class RateLimited(ServingError):
+    code = "rate_limited"
+
+
 class Overloaded(ServingError):
     code = "overloaded"
 

@@ -57,6 +57,8 @@ class Asked:
     """Whose record it is."""
     all_labels: bool = False
     """Whether `Recorded.ranked` shall hold every label."""
+    caller: str = ""
+    """Whose share of the queue it takes."""
     sticky: str | None = None
     """Who has the same key has the same version; the request id when there is none."""
     presence: Presence = field(default_factory=Presence)
@@ -153,7 +155,8 @@ class Predictor:
             deadline,
             picture.shape,
         )
-        inference = await served.lane.run(item, served.send, pixels=picture.width * picture.height, deadline=deadline)
+        pixels = picture.width * picture.height
+        inference = await served.lane.run(item, served.send, pixels=pixels, deadline=deadline, caller=asked.caller)
         for stage in ("preprocess", "inference", "postprocess"):
             if stage in inference.seconds:
                 self._metrics.stage_seconds.labels(stage).observe(inference.seconds[stage])

@@ -11,6 +11,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from control_plane.callers import Caller
 from control_plane.dispatch import Dispatcher
 from control_plane.errors import ERRORS
 from control_plane.logs import request_id
@@ -48,6 +49,11 @@ class _Refusal:
         return str(number).encode().join(self._parts)
 
 
+def _identity(scope: Scope) -> str:
+    caller: Caller = scope["state"]["caller"]
+    return caller.identity
+
+
 class RefusalAtTheDoor:
     """Whoever is let in may still be refused later, by its own cost and deadline."""
 
@@ -70,7 +76,7 @@ class RefusalAtTheDoor:
             await self.app(scope, receive, send)
             return
         dispatcher: Dispatcher | None = scope["app"].state.parts.dispatcher
-        if dispatcher is None or not dispatcher.is_full:
+        if dispatcher is None or not dispatcher.is_full_for(_identity(scope)):
             await self.app(scope, receive, send)
             return
         scope["route"] = refusal.route

@@ -47,7 +47,8 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                protect(message["headers"], https=scope["scheme"] == "https")
+                message["headers"].extend(scope["state"].get("limits", ()))
+                protect(message["headers"], https=scope.get("scheme") == "https")
                 message["headers"].append((b"x-request-id", str(minted).encode()))
                 if correlation:
                     message["headers"].append((b"x-correlation-id", correlation.encode()))

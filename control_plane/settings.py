@@ -10,6 +10,8 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, FilePath, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from control_plane import allowance
+from control_plane.allowance import Allowance
 from control_plane.callers import Mode
 
 # None with a shared secret: whoever can check one of those could make one.
@@ -166,6 +168,25 @@ class Settings(BaseSettings):
         description="Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, "
         "comma-separated.",
     )
+    caller_limits: str = Field(
+        "rate=500,burst=5000,concurrent=256,bytes_per_minute=4294967296",
+        description="What each caller with a credential may send: requests a second, at once after a pause, under way "
+        "at the same time, bytes of bodies a minute; or off. A key may have limits of its own.",
+    )
+    address_limits: str | None = Field(
+        None,
+        description="The same for each client's address, whoever calls from there. Not set: twice the above, and off "
+        "where WEEDWATCH_AUTH is off.",
+    )
+    bad_credentials: int | None = Field(
+        None,
+        ge=0,
+        description="So many wrong credentials from one address in five minutes, then no new ones are looked at; "
+        "0: any number. Not set: 20, and any number where WEEDWATCH_AUTH is off.",
+    )
+    limits_url: SecretStr | None = Field(
+        None, description="Redis that counts the requests of all replicas, redis://:PASSWORD@HOST:6379/0."
+    )
     docs: bool = Field(True, description="Show the pages /docs and /redoc, and /openapi.json.")
     metrics_port: int | None = Field(
         None, ge=1, le=65535, description="A port of their own for the metrics; the main port then has none."
@@ -210,6 +231,29 @@ class Settings(BaseSettings):
     @classmethod
     def _split_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("caller_limits", "address_limits")
+    @classmethod
+    def _are_limits(cls, value: str | None) -> str | None:
+        if value is not None:
+            allowance.parse(value)
+        return value
+
+    @property
+    def allowed_callers(self) -> Allowance:
+        return allowance.parse(self.caller_limits)
+
+    @property
+    def allowed_addresses(self) -> Allowance:
+        if self.address_limits is not None:
+            return allowance.parse(self.address_limits)
+        return allowance.NOTHING_LIMITED if self.auth == "off" else self.allowed_callers.times(2)
+
+    @property
+    def allowed_bad_credentials(self) -> int:
+        if self.bad_credentials is not None:
+            return self.bad_credentials
+        return 0 if self.auth == "off" else 20
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -172,6 +172,7 @@ async def _infer(
             presence=request.state.presence,
             subject=caller.owner,
             owner=caller.owner,
+            caller=caller.identity,
         )
 
     outcomes = await asyncio.gather(

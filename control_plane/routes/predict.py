@@ -145,6 +145,7 @@ async def _predict(
         sticky=asking.sticky(request),
         presence=request.state.presence,
         owner=caller.owner,
+        caller=caller.identity,
         **(vars(options) | {"subject": options.subject or caller.owner}),
     )
 

@@ -19,6 +19,9 @@ CONTROL_PLANE = (
     ),
     ("dependencies", "credential_schemas"),
     ("door",),
+    ("lockout",),
+    ("throttle",),
+    ("counters", "turns"),
     ("requests", "refusal", "hosts"),
     ("asking", "tensors"),
     ("problems",),
@@ -56,7 +59,7 @@ CONTROL_PLANE = (
     ("credentials", "presence", "oidc"),
     ("errors", "protection"),
     ("settings", "access"),
-    ("version", "callers", "provider"),
+    ("version", "callers", "provider", "allowance"),
 )
 LEVEL = {module: level for level, modules in enumerate(CONTROL_PLANE) for module in modules}
 

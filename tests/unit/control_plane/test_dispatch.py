@@ -51,15 +51,24 @@ class Queue:
         pixels: int = 1000,
         seconds: float = 30,
         priority: Priority = Priority.INTERACTIVE,
+        caller: str = "",
     ) -> str:
         item = Item(bytes(size), {"name": name}, monotonic() + seconds)
         answer = await self.dispatcher.run(
-            item, self.send, pixels=pixels, deadline=monotonic() + seconds, priority=priority
+            item, self.send, pixels=pixels, deadline=monotonic() + seconds, priority=priority, caller=caller
         )
         return answer.predictions[0].label
 
-    def start(self, *names: str, size: int = 10, priority: Priority = Priority.INTERACTIVE) -> list[asyncio.Task[str]]:
-        return [asyncio.create_task(self.ask(name, size=size, priority=priority)) for name in names]
+    def start(
+        self, *names: str, size: int = 10, priority: Priority = Priority.INTERACTIVE, caller: str = ""
+    ) -> list[asyncio.Task[str]]:
+        return [asyncio.create_task(self.ask(name, size=size, priority=priority, caller=caller)) for name in names]
+
+    async def served(self, *tasks: asyncio.Task[str]) -> list[str]:
+        """The names in the order in which they were sent to the workers."""
+        self.worker.gate.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return [name for call in self.worker.calls for name in call]
 
 
 async def settle() -> None:
@@ -246,3 +255,91 @@ async def test_while_a_torchserve_is_held_quiet_nothing_begins_there_and_nobody_
     assert queue.worker.calls == [["first"]]
     queue.dispatcher.resume(0)
     assert await second == "second"
+
+
+async def test_one_callers_many_wait_behind_each_other_and_not_before_anothers_few() -> None:
+    queue = Queue(1)
+    tasks = queue.start("h0", "h1", "h2", "h3", "h4", caller="heavy", size=MAX_BATCH_BYTES)
+    await settle()
+    tasks += queue.start("l0", caller="light", size=MAX_BATCH_BYTES)
+    await settle()
+    tasks += queue.start("m0", "m1", caller="middle", size=MAX_BATCH_BYTES)
+    await settle()
+    order = await queue.served(*tasks)
+    assert order[0] == "h0"  # it was under way
+    assert order.index("l0") <= 2
+    assert order.index("m0") <= 3
+    assert order.index("m1") < order.index("h4")
+    assert [name for name in order if name[0] == "h"] == ["h0", "h1", "h2", "h3", "h4"]
+
+
+async def test_who_comes_back_all_the_time_has_no_more_than_its_share() -> None:
+    queue = Queue(1)
+    tasks = queue.start(*[f"h{n}" for n in range(20)], caller="heavy", size=MAX_BATCH_BYTES)
+    tasks += queue.start(*[f"l{n}" for n in range(20)], caller="light", size=MAX_BATCH_BYTES)
+    await settle()
+    order = await queue.served(*tasks)
+    for n in range(2, 40):
+        assert abs(sum(name[0] == "h" for name in order[:n]) - n / 2) <= 1.5
+
+
+async def test_shares_are_counted_by_what_pictures_cost() -> None:
+    queue = Queue(1)
+    tasks = queue.start("runs")
+    await settle()
+    tasks += [asyncio.create_task(queue.ask(f"big{n}", pixels=9_500_000, caller="big")) for n in range(3)]
+    tasks += [asyncio.create_task(queue.ask(f"small{n}", pixels=500_000, caller="small")) for n in range(10)]
+    await settle()
+    order = await queue.served(*tasks)
+    assert order.index("small8") < order.index("big1")
+
+
+async def test_in_a_full_queue_the_last_of_whoever_has_most_gives_way() -> None:
+    queue = Queue(1, queue_size=4)
+    heavy = queue.start("h0", "h1", "h2", "h3", "h4", caller="heavy")
+    await settle()
+    assert queue.dispatcher.is_full
+    assert queue.dispatcher.is_full_for("heavy")
+    assert not queue.dispatcher.is_full_for("light")
+    with pytest.raises(Overloaded):
+        await queue.ask("h5", caller="heavy")
+    light = queue.start("l0", "l1", caller="light")
+    await settle()
+    assert queue.dispatcher.waiting == 4
+    assert queue.dispatcher.is_full_for("light")  # it has half of it
+    with pytest.raises(Overloaded):
+        await queue.ask("l2", caller="light")
+    order = await queue.served(*heavy, *light)
+    assert sorted(order) == ["h0", "h1", "h2", "l0", "l1"]
+    assert [type(task.exception()) for task in heavy[3:]] == [Overloaded, Overloaded]
+    assert await asyncio.gather(*light) == ["l0", "l1"]
+
+
+async def test_jobs_give_way_before_people_do() -> None:
+    queue = Queue(1, queue_size=3)
+    first = queue.start("h0", caller="heavy")
+    await settle()
+    tasks = queue.start("h1", "h2", caller="heavy") + queue.start("job", caller="heavy", priority=Priority.JOB)
+    await settle()
+    light = queue.start("l0", caller="light")
+    await settle()
+    assert sorted(await queue.served(*first, *tasks, *light)) == ["h0", "h1", "h2", "l0"]
+
+
+async def test_a_long_queue_of_another_keeps_nobody_out_by_its_deadline() -> None:
+    queue = Queue(1)
+    heavy = queue.start(*[f"h{n}" for n in range(60)], caller="heavy")
+    await settle()
+    with pytest.raises(Overloaded):
+        await queue.ask("late", seconds=1.0, caller="heavy")
+    (light,) = [asyncio.create_task(queue.ask("l0", seconds=1.0, caller="light"))]
+    await settle()
+    order = await queue.served(*heavy, light)
+    assert await light == "l0"
+    assert order.index("l0") <= 9  # with the first batch
+
+
+async def test_nothing_is_remembered_of_callers_whose_requests_are_done() -> None:
+    queue = Queue(2)
+    await queue.served(*[task for n in range(50) for task in queue.start(f"x{n}", caller=f"caller {n}")])
+    assert (queue.dispatcher._shares, queue.dispatcher._ends, queue.dispatcher._waiting_cost) == ({}, {}, 0)

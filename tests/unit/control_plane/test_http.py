@@ -8,6 +8,7 @@ import pytest
 from fastapi import Request
 
 from control_plane import beside
+from control_plane.allowance import Allowance
 from control_plane.app import create_app
 from control_plane.credentials import KeySecrets
 from control_plane.database import Database
@@ -16,6 +17,7 @@ from control_plane.hosts import allowed
 from control_plane.keyring import Keyring
 from control_plane.metrics import Metrics
 from control_plane.settings import Settings
+from control_plane.throttle import Throttle
 from tests.proofs.stack import free_port
 
 ORIGIN = "https://field.example"
@@ -30,7 +32,7 @@ def _database(monkeypatch: pytest.MonkeyPatch) -> None:
 def client(folder: Path, *, address: str = "127.0.0.1", **settings: object) -> httpx2.AsyncClient:
     """A service whose `/who` says what it takes for the client's address and scheme."""
     app = create_app(Settings.model_validate({"state_dir": folder, "auth": "keys", **settings}))
-    app.state.parts = SimpleNamespace(keeper=KEEPER)
+    app.state.parts = SimpleNamespace(keeper=KEEPER, throttle=Throttle(Allowance(), Allowance()))
 
     @app.get("/who")
     async def who(request: Request) -> list[str]:

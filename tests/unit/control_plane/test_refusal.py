@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from control_plane.callers import OF_EVERYBODY, Caller
 from control_plane.dispatch import Dispatcher
 from control_plane.metrics import Metrics
 from control_plane.refusal import RefusalAtTheDoor
 from control_plane.requests import RequestContext
+
+CALLER = Caller("anonymous", OF_EVERYBODY, None, "127.0.0.1", "address:127.0.0.1")
 
 
 class Door:
@@ -41,7 +44,14 @@ class Door:
         async def send(message: Message) -> None:
             sent.append(message)
 
-        scope: Any = {"type": "http", "app": self.service, "method": method, "path": path, "headers": []}
+        scope: Any = {
+            "type": "http",
+            "app": self.service,
+            "method": method,
+            "path": path,
+            "headers": [],
+            "state": {"caller": CALLER},
+        }
         await self.layers(scope, receive, send)
         return sent
 
