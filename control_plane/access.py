@@ -70,9 +70,8 @@ class Policy:
 
     def __init__(self, policy: dict[tuple[str, str], Access]) -> None:
         self._plain = {key: access for key, access in policy.items() if "{" not in key[1]}
-        self._patterns = [
-            (method, compile_path(path)[0], access) for (method, path), access in policy.items() if "{" in path
-        ]
+        # All of them: the router's patterns take more than the path that is written, as a line end behind it.
+        self._patterns = [(method, compile_path(path)[0], access) for (method, path), access in policy.items()]
 
     def of(self, method: str, path: str) -> Access:
         """What no line names is no route: open, so that it is answered 404 or 405."""
