@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import sys
 from collections.abc import AsyncIterator, Iterator
 
 import uvicorn
@@ -27,8 +28,7 @@ async def serving(metrics: Metrics, host: str, port: int) -> AsyncIterator[None]
     Raises:
         OSError: The port cannot be had.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, port), family=family) as listener:
+    with _listener(host, port) as listener:
         config = uvicorn.Config(
             _Metrics(metrics),
             log_config=None,
@@ -47,6 +47,15 @@ async def serving(metrics: Metrics, host: str, port: int) -> AsyncIterator[None]
         finally:
             server.should_exit = True
             await task
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        reason = f"The metrics cannot be served at {host} port {port} ({error.strerror})."
+        print(f"{reason} Set WEEDWATCH_METRICS_PORT to a free port.", file=sys.stderr)
+        raise
 
 
 class _Metrics:

@@ -90,14 +90,8 @@ def _p95(took: list[float]) -> float:
 
 @contextmanager
 def _flood(place: Closed, authorization: str, picture: Path, counts: Counter[str]) -> Iterator[None]:
-    command = [
-        sys.executable,
-        "-m",
-        "tests.proofs.doors_lines.flood",
-        str(place.stack.port),
-        str(TIMES * RATE),
-        picture,
-    ]
+    program = (sys.executable, "-m", "tests.proofs.doors_lines.flood")
+    command = [*program, str(place.stack.port), str(TIMES * RATE), str(picture)]
     flood = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | {"FLOOD_AUTHORIZATION": authorization}
     )

@@ -21,7 +21,11 @@ from control_plane.throttle import Throttle
 from tests.proofs.stack import free_port
 
 ORIGIN = "https://field.example"
-KEEPER = Keeper("keys", Keyring(Database("", timeout_seconds=1, pool_size=1), KeySecrets({"": b""}), Path("none")), "")
+KEEPER = Keeper(
+    "keys",
+    Keyring(Database("", timeout_seconds=1, pool_size=1), KeySecrets({"": b""}), Path("none")),
+    "the admin token",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -31,8 +35,9 @@ def _database(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def client(folder: Path, *, address: str = "127.0.0.1", **settings: object) -> httpx2.AsyncClient:
     """A service whose `/who` says what it takes for the client's address and scheme."""
-    app = create_app(Settings.model_validate({"state_dir": folder, "auth": "keys", **settings}))
-    app.state.parts = SimpleNamespace(keeper=KEEPER, throttle=Throttle(Allowance(), Allowance()))
+    read = Settings.model_validate({"state_dir": folder, "auth": "keys", **settings})
+    app = create_app(read)
+    app.state.parts = SimpleNamespace(settings=read, keeper=KEEPER, throttle=Throttle(Allowance(), Allowance()))
 
     @app.get("/who")
     async def who(request: Request) -> list[str]:
@@ -148,6 +153,13 @@ async def test_the_pages_of_the_api_can_be_switched_off(tmp_path: Path) -> None:
     async with client(tmp_path, docs=False) as http:
         seen = [(await http.get(path)).status_code for path in ("/docs", "/redoc", "/openapi.json", "/")]
     assert seen == [404, 404, 404, 200]
+
+
+async def test_the_main_port_has_no_metrics_where_they_have_their_own(tmp_path: Path) -> None:
+    async with client(tmp_path, metrics_port=free_port()) as http:
+        http.headers["Authorization"] = "Bearer the admin token"
+        answer = await http.get("/metrics")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
 async def test_the_metrics_have_a_port_of_their_own_where_that_is_set() -> None:
