@@ -8,7 +8,7 @@ PY := .venv/bin/python
 export UV_CUSTOM_COMPILE_COMMAND := make lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop test check lock archive train-demo bench prove prove-spine prove-core prove-rooms prove-models prove-doors clean
+.PHONY: help setup run stop test check audit lock archive train-demo bench prove prove-spine prove-core prove-rooms prove-models prove-doors clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ check: setup ## Formatting, lint, types and the fast tests
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@$(PY) -m pytest -q -n 3 --dist worksteal $(COVERAGE) tests/unit tests/structure
+
+audit: setup ## Look for weak code, vulnerable packages and secrets
+	@$(PY) -m tests.audit
 
 test: ## Everything: check, then the tests against the real components, then the coverage
 	@rm -f .coverage*

@@ -1,12 +1,18 @@
 """The proof of the doors: `python -m tests.proofs.doors` (LINE, SHARE and RESUME from the environment)."""
 
-from tests.proofs.doors_lines import line_1_access, line_2_keys, line_3_limits
+from tests.proofs.doors_lines import (
+    line_1_access,
+    line_2_keys,
+    line_3_limits,
+    line_6_audit,
+)
 from tests.proofs.harness import Line, prove
 
 LINES = (
     Line(1, "Every route asks of everybody what the policy says", line_1_access.run, 20),
     Line(2, "A revoked key is refused everywhere, and looking at keys costs little", line_2_keys.run, 30),
     Line(3, "One caller far over its limit keeps nobody else waiting, and who waits is let in", line_3_limits.run, 10),
+    Line(6, "Weak code, vulnerable packages and secrets are looked for", line_6_audit.run, 20),
 )
 
 if __name__ == "__main__":
