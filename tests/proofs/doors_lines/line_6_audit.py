@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 from tests import audit
 from tests.proofs.harness import Context
@@ -28,11 +29,12 @@ def _finds_what_is_planted(context: Context) -> bool:
     weak, key = context.folder / "weak.py", context.folder / "key.txt"
     weak.write_text(WEAK)
     key.write_text(f"aws_access_key_id = {KEY}\n")
-    code = json.loads(_said("bandit", "-q", "-f", "json", str(weak)))["results"]
-    secrets = json.loads(_said("detect_secrets", "scan", "--all-files", str(context.folder)))["results"]
-    return {each["test_id"] for each in code} >= {"B301"} and any(name.endswith("key.txt") for name in secrets)
+    code = json.loads(_said(context.folder, "bandit", "-q", "-f", "json", weak.name))["results"]
+    secrets = json.loads(_said(context.folder, "detect_secrets", "scan", "--all-files", "."))["results"]
+    return {each["test_id"] for each in code} >= {"B301"} and key.name in secrets
 
 
-def _said(module: str, *arguments: str) -> str:
+def _said(folder: Path, module: str, *arguments: str) -> str:
     command = (sys.executable, "-m", module, *arguments)
-    return subprocess.run(command, capture_output=True, text=True, timeout=audit.SECONDS, check=False).stdout
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=audit.SECONDS, check=False)
+    return done.stdout
