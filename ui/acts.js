@@ -53,7 +53,7 @@ function Share({ kind, model, version, reload, close }) {
   const ends = ['canary', 'shadow'].filter((each) => rollout[each] && rollout[each] !== version && rollout[each] !== next[each]).map((each) => text[each].other(rollout[each]));
   return html`<${Act} title=${words.title(version)} effect=${[words.effect(version, percent, rollout.stable), ...ends].join(' ')} cli=${rolloutWords(model, next)}
     label=${rollout[kind] === version ? words.change.replace(' …', '') : words.label} refused=${refused} close=${close}
-    send=${(token) => call('PUT', address(model, 'rollout'), { json: next, token, revision: rollout.revision })}>
+    send=${() => call('PUT', address(model, 'rollout'), { json: next, asks: true, revision: rollout.revision })}>
     <${Percent} id="act-percent" label=${words.share} value=${percent} onInput=${setPercent} /><//>`;
 }
 
@@ -62,12 +62,12 @@ function End({ kind, model, version, reload, close }) {
   const next = wanted(rollout, { [kind]: null, [`${kind}_percent`]: 0 });
   const effect = kind === 'canary' ? text.end.effect(version, rollout.stable) : text.end.shadowEffect(version);
   return html`<${Act} title=${text.end.title(version)} effect=${effect} label=${text.end.label} refused=${refused} close=${close} cli=${rolloutWords(model, next)}
-    send=${(token) => call('PUT', address(model, 'rollout'), { json: next, token, revision: rollout.revision })} />`;
+    send=${() => call('PUT', address(model, 'rollout'), { json: next, asks: true, revision: rollout.revision })} />`;
 }
 
 function Evaluate({ model, version, close }) {
   return html`<${Act} title=${text.evaluate.title(version)} effect=${text.evaluate.effect(version, model.rollout.stable)} label=${text.evaluate.label} close=${close}
-    cli=${['evaluate', model.name, version]} send=${(token) => call('POST', address(model, 'versions', version, 'evaluate'), { token })} />`;
+    cli=${['evaluate', model.name, version]} send=${() => call('POST', address(model, 'versions', version, 'evaluate'), { asks: true })} />`;
 }
 
 // What the policy says against it comes as the answer; then it can be done all the same, with a reason.
@@ -84,7 +84,7 @@ function Promote({ model, version, reload, close }) {
   const forced = force ? ['--force', '--reason', reason] : [];
   return html`<${Act} title=${text.promote.title(version)} effect=${text.promote.effect(version, rollout.stable)} label=${force ? text.promote.force : text.promote.label} danger=${force}
     refused=${onRefused} close=${close} cli=${['promote', model.name, version, ...forced]} after=${against && html`<${Force} force=${force} setForce=${setForce} reason=${reason} setReason=${setReason} />`}
-    send=${(token) => call('POST', address(model, 'promote'), { json: { version, ...(force && { force, reason }) }, token, revision: rollout.revision })} />`;
+    send=${() => call('POST', address(model, 'promote'), { json: { version, ...(force && { force, reason }) }, asks: true, revision: rollout.revision })} />`;
 }
 
 function Force({ force, setForce, reason, setReason }) {
@@ -96,32 +96,32 @@ function RollBack({ model, reload, close }) {
   const { rollout, refused } = useRevision(model, reload);
   const { stable, canary, previous } = rollout;
   return html`<${Act} title=${text.rollback.title} effect=${canary ? text.end.effect(canary, stable) : text.rollback.effect(previous, stable)} label=${text.rollback.label}
-    refused=${refused} close=${close} cli=${['rollback', model.name]} send=${(token) => call('POST', address(model, 'rollback'), { token, revision: rollout.revision })} />`;
+    refused=${refused} close=${close} cli=${['rollback', model.name]} send=${() => call('POST', address(model, 'rollback'), { asks: true, revision: rollout.revision })} />`;
 }
 
 function CancelChange({ model, close }) {
   const operation = useRef(model.operation).current;
   return html`<${Act} title=${text.cancelChange.title} effect=${text.cancelChange.effect} label=${text.cancelChange.label} safe=${text.cancelChange.keep} danger close=${close}
-    cli=${['cancel', model.name]} send=${(token) => call('DELETE', address(model, 'operations', operation.id), { token })} />`;
+    cli=${['cancel', model.name]} send=${() => call('DELETE', address(model, 'operations', operation.id), { asks: true })} />`;
 }
 
 function Scale({ model, version, close }) {
   const [count, setCount] = useState('');
   return html`<${Act} title=${text.scale.title(version)} effect=${text.scale.effect(version, Number(count))} label=${text.scale.label} close=${close}
-    cli=${['workers', model.name, version, count || 'auto']} send=${(token) => call('PUT', address(model, 'versions', version, 'workers'), { json: { workers: count ? Number(count) : null }, token })}>
+    cli=${['workers', model.name, version, count || 'auto']} send=${() => call('PUT', address(model, 'versions', version, 'workers'), { json: { workers: count ? Number(count) : null }, asks: true })}>
     <p class="field"><label for="act-count">${text.scale.count}</label><input id="act-count" type="number" inputmode="numeric" min="1" max="64" value=${count} aria-describedby="act-count-hint" onInput=${(event) => setCount(event.target.value)} /><small id="act-count-hint">${text.scale.countHint}</small></p><//>`;
 }
 
 function Retry({ model, version, close }) {
   return html`<${Act} title=${text.retry.title(version)} effect=${text.retry.effect} label=${text.retry.label} close=${close}
-    cli=${['add', model.name, version]} send=${(token) => call('POST', address(model, 'versions'), { json: { version }, token })} />`;
+    cli=${['add', model.name, version]} send=${() => call('POST', address(model, 'versions'), { json: { version }, asks: true })} />`;
 }
 
 function Remove({ model, version, close }) {
   const name = `${model.name} ${version}`;
   const check = (event) => event.target.setCustomValidity(event.target.value === name ? '' : text.remove.mismatch(name));
   return html`<${Act} title=${text.remove.title(version)} effect=${text.remove.effect(version)} label=${text.remove.label} danger close=${close}
-    cli=${['rm', model.name, version]} send=${(token) => call('DELETE', address(model, 'versions', version), { token })}>
+    cli=${['rm', model.name, version]} send=${() => call('DELETE', address(model, 'versions', version), { asks: true })}>
     <p class="field"><label for="act-name">${text.remove.typed(name)}</label><input id="act-name" required autocomplete="off" onInput=${check} /></p><//>`;
 }
 

@@ -18,9 +18,9 @@ export function Addition({ name, kind: first = 'store', close }) {
   const [sent, setSent] = useState(null);
   const uploads = kind === 'archive' || kind === 'model';
 
-  async function send(token, signal) {
+  async function send(signal) {
     const path = `/models/${encodeURIComponent(model)}/versions`;
-    if (!uploads) return call('POST', path, { json: kind === 'url' ? { version, url: source } : { version }, token, signal });
+    if (!uploads) return call('POST', path, { json: kind === 'url' ? { version, url: source } : { version }, asks: true, signal });
     const form = new FormData();
     for (const input of document.querySelectorAll('#act-fields input')) {
       const value = input.type === 'file' ? input.files[0] : input.value.trim();
@@ -28,7 +28,7 @@ export function Addition({ name, kind: first = 'store', close }) {
     }
     setSent(0);
     try {
-      return await upload(path, form, { headers: token ? { Authorization: `Bearer ${token}` } : {}, onProgress: setSent, signal, timeout: UPLOAD_MS });
+      return await upload(path, form, { asks: true, onProgress: setSent, signal, timeout: UPLOAD_MS });
     } finally {
       setSent(null);
     }

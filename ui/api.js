@@ -1,6 +1,7 @@
 // The public HTTP API. Whatever goes wrong becomes a Refused with a problem: {title, detail, code, retry}.
 import { strings } from './strings.js';
 import { createStore } from './store.js';
+import { held, hold, lost, turns } from './credential.js';
 
 export class Refused extends Error {
   constructor(problem, retryAfterSeconds = null) {
@@ -26,20 +27,29 @@ function refusal(status, text, retryAfter) {
   return new Refused(problem, Number(retryAfter) || null);
 }
 
-// JSON out, JSON in. `token` is the admin token, `revision` the one that was read and is to be changed; a `timeout` in
-// milliseconds ends a wait that leads nowhere.
-export async function call(method, path, { json, body, type, token, revision, signal, timeout = 30000 } = {}) {
+// The one place that sends the credential.
+const withCredential = (headers, credential) => (credential ? { ...headers, Authorization: `Bearer ${credential}` } : headers);
+
+// Without a valid credential the page asks for one, unless the caller does that itself (`asks`).
+function refused(refusal, credential, asks = false) {
+  if (refusal.problem.code !== 'unauthorized' || asks) return refusal;
+  lost(credential);
+  return new Refused({ ...refusal.problem, ...strings.credential.first });
+}
+
+// JSON out, JSON in. `revision` is the one that was read and is to be changed; a `timeout` in milliseconds ends a wait
+// that leads nowhere.
+export async function call(method, path, { json, body, type, revision, signal, asks, credential = held(), timeout = 30000 } = {}) {
   const headers = {};
   if (json !== undefined) headers['Content-Type'] = 'application/json';
   if (type) headers['Content-Type'] = type;
-  if (token) headers.Authorization = `Bearer ${token}`;
   if (revision !== undefined) headers['If-Match'] = `"${revision}"`;
   const limit = AbortSignal.timeout(timeout);
   let answer, text;
   try {
     answer = await fetch(path, {
       method,
-      headers,
+      headers: withCredential(headers, credential),
       body: json !== undefined ? JSON.stringify(json) : body,
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
       cache: 'no-store',
@@ -49,20 +59,35 @@ export async function call(method, path, { json, body, type, token, revision, si
     if (signal?.aborted) throw error;
     throw notReached();
   }
-  if (!answer.ok) throw refusal(answer.status, text, answer.headers.get('Retry-After'));
+  if (!answer.ok) throw refused(refusal(answer.status, text, answer.headers.get('Retry-After')), credential, asks);
   return text ? JSON.parse(text) : null;
+}
+
+// A picture or a file; `cache` as in fetch.
+export async function fetchBlob(path, { signal, timeout = 30000, cache = 'default' } = {}) {
+  const credential = held();
+  const limit = AbortSignal.timeout(timeout);
+  try {
+    const answer = await fetch(path, { headers: withCredential({}, credential), signal: signal ? AbortSignal.any([signal, limit]) : limit, cache });
+    if (!answer.ok) throw refused(refusal(answer.status, await answer.text(), answer.headers.get('Retry-After')), credential);
+    return await answer.blob();
+  } catch (error) {
+    if (signal?.aborted || error instanceof Refused) throw error;
+    throw notReached();
+  }
 }
 
 // Server-sent events as they come; an EventSource could carry no credential, and would begin again by itself.
 export async function* events(path, signal) {
+  const credential = held();
   let answer;
   try {
-    answer = await fetch(path, { signal, cache: 'no-store' });
+    answer = await fetch(path, { headers: withCredential({}, credential), signal, cache: 'no-store' });
   } catch (error) {
     if (signal.aborted) throw error;
     throw notReached();
   }
-  if (!answer.ok) throw refusal(answer.status, await answer.text(), answer.headers.get('Retry-After'));
+  if (!answer.ok) throw refused(refusal(answer.status, await answer.text(), answer.headers.get('Retry-After')), credential);
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';
   try {
@@ -88,12 +113,13 @@ export function predict(blob, key, onProgress) {
 }
 
 // fetch has no progress of the upload, XMLHttpRequest has.
-export function upload(path, body, { headers = {}, onProgress, signal, timeout = 600000 }) {
+export function upload(path, body, { headers = {}, onProgress, signal, asks, timeout = 600000 }) {
+  const credential = held();
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open('POST', path);
     request.timeout = timeout;
-    Object.entries(headers).forEach(([name, value]) => request.setRequestHeader(name, value));
+    Object.entries(withCredential(headers, credential)).forEach(([name, value]) => request.setRequestHeader(name, value));
     signal?.addEventListener('abort', () => request.abort());
     request.onabort = () => reject(signal.reason);
     request.upload.onprogress = (event) => onProgress(event.lengthComputable ? event.loaded / event.total : 0);
@@ -101,10 +127,28 @@ export function upload(path, body, { headers = {}, onProgress, signal, timeout =
     request.onerror = request.ontimeout = () => reject(notReached());
     request.onload = () => {
       if (request.status >= 200 && request.status < 300) resolve(JSON.parse(request.responseText));
-      else reject(refusal(request.status, request.responseText, request.getResponseHeader('Retry-After')));
+      else reject(refused(refusal(request.status, request.responseText, request.getResponseHeader('Retry-After')), credential, asks));
     };
     request.send(body);
   });
+}
+
+export async function loadAccess() {
+  hold(held(), await call('GET', '/access'));
+}
+
+// Takes a credential if the service does; else gives the problem. `inPlace`: what is on the page stays as it is.
+export async function offer(credential, { inPlace = false } = {}) {
+  try {
+    const facts = await call('GET', '/access', { credential });
+    if (!facts.caller) await call('GET', '/info', { credential, asks: true }); // it says why
+    hold(credential, facts);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    return error.problem;
+  }
+  if (!inPlace) turns.set(turns.get() + 1);
+  return null;
 }
 
 // What is served; null until the service has said so.

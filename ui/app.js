@@ -4,7 +4,8 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { html } from './html.js';
 import { strings } from './strings.js';
 import { Icon, Problem } from './parts.js';
-import { loadInfo } from './api.js';
+import { loadAccess, loadInfo } from './api.js';
+import { access, held, turns, wanted } from './credential.js';
 import { add, outbox, restore, waitingToBeSent } from './outbox.js';
 import { announcement } from './announce.js';
 import { useStore } from './store.js';
@@ -47,6 +48,9 @@ function App() {
   const first = useRef(true);
   const main = useRef();
   const waiting = waitingToBeSent(useStore(outbox));
+  const turn = useStore(turns);
+  // What a room shows is of who asked; photos on their way are the page's.
+  const key = here.room === 'identify' ? here.key : `${here.key} ${turn}`;
   useEffect(() => {
     const moved = () => setHere(place());
     addEventListener('hashchange', moved);
@@ -67,7 +71,7 @@ function App() {
       main.current.focus();
     }}>${strings.skip}</a>
     <div class="shell">
-      <main id="main" tabindex="-1" ref=${main}><${View} key=${here.key} here=${here} /><${Footer} /></main>
+      <main id="main" tabindex="-1" ref=${main}><${Door} /><${View} key=${key} here=${here} /><${Footer} /></main>
       <nav aria-label=${strings.roomsLabel}><ul>
         ${ROOMS.map(([name, icon]) => html`<li key=${name}><a href=${`#/${name}`} aria-current=${name === here.room ? 'page' : null}>
           <${Icon} name=${icon} /><span>${strings.rooms[name]}${name === 'identify' && waiting > 0 ? html` <span class="count num">${waiting}</span>` : ''}</span></a></li>`)}
@@ -76,6 +80,18 @@ function App() {
     </div>
     ${over && html`<div class="over" aria-hidden="true">${strings.identify.dropNow}</div>`}
     <${Live} />`;
+}
+
+// Who is signed in, and the dialog to do so; loaded where anybody has to.
+function Door() {
+  const facts = useStore(access);
+  const asked = useStore(wanted);
+  const [door, setDoor] = useState(null);
+  const isClosed = (facts && facts.mode !== 'off') || held() !== null || asked;
+  useEffect(() => {
+    if (isClosed) import('./signin.js').then(setDoor, () => {}); // not reached: asked again with the next call
+  }, [Boolean(isClosed), asked]);
+  return isClosed && door && html`<${door.Who} />${asked && html`<${door.SignIn} />`}`;
 }
 
 function Live() {
@@ -135,8 +151,18 @@ try {
 } catch {
   // No memory: as the device has it.
 }
+// Back from the OpenID provider the credential is there before the rooms ask for anything.
+const search = new URLSearchParams(location.search);
+if (search.has('state')) {
+  const { finish } = await import('./oidc.js');
+  const problem = await finish().catch(() => ({ ...strings.problems.unreachable, code: 'unreachable' }));
+  if (problem) wanted.set({ problem });
+} else {
+  loadAccess().then(loadInfo, () => {}); // the rooms say that the service does not answer
+}
 render(html`<${App} />`, document.getElementById('app'));
-loadInfo();
+turns.subscribe(loadInfo);
+if (held()) loadInfo();
 restore();
 // Keeps the pages for the time without a network; only where the browser allows it (HTTPS, or this machine).
 navigator.serviceWorker?.register('/ui/sw.js', { scope: '/' }).catch(() => {});

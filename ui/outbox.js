@@ -3,6 +3,8 @@
 import { createStore as createDatabase, del, set, values } from 'idb-keyval';
 import { createStore } from './store.js';
 import { Refused, info, predict } from './api.js';
+import { access, owner, turns } from './credential.js';
+import { needsCredential } from './parts.js';
 import { keepThumb, scaledDown } from './picture.js';
 import { announce } from './announce.js';
 import { strings } from './strings.js';
@@ -10,6 +12,7 @@ import { bestName } from './names.js';
 
 const AT_ONCE = 2;
 const LONGEST_PAUSE_SECONDS = 30;
+export const WHEN_SIGNED_IN = Number.MAX_SAFE_INTEGER;
 const database = createDatabase('weedwatch', 'outbox');
 
 // Photos of this page, newest first: {id, name, blob, url, state, progress, problem, retryAt, attempts, kept, answer};
@@ -37,7 +40,7 @@ export async function add(files, { original = false } = {}) {
 }
 
 async function addOne(file, original) {
-  const item = { id: newKey(), name: file.name || strings.identify.photos, added: Date.now(), attempts: 0, progress: 0, kept: false };
+  const item = { id: newKey(), name: file.name || strings.identify.photos, added: Date.now(), owner: owner(), attempts: 0, progress: 0, kept: false };
   outbox.set([{ ...item, state: 'preparing', url: URL.createObjectURL(file) }, ...outbox.get()]);
   const blob = original ? file : await scaledDown(file);
   const limit = info.get()?.limits.max_image_bytes;
@@ -48,7 +51,7 @@ async function addOne(file, original) {
   }
   let kept = true;
   try {
-    await set(item.id, { id: item.id, name: item.name, added: item.added, blob }, database);
+    await set(item.id, { id: item.id, name: item.name, added: item.added, owner: item.owner, blob }, database);
   } catch {
     kept = false;
   }
@@ -56,6 +59,9 @@ async function addOne(file, original) {
   change(item.id, { state: 'waiting', blob, kept, retryAt: 0 });
   pump();
 }
+
+// A photo is sent for whoever added it, and for nobody else who signs in here; before anybody has, it is anybody's.
+const isOurs = (item) => !item.owner || item.owner === owner() || access.get()?.mode === 'off';
 
 // What an earlier visit left behind is sent now.
 export async function restore() {
@@ -67,7 +73,7 @@ export async function restore() {
   }
   const known = new Set(outbox.get().map((item) => item.id));
   const old = stored
-    .filter((item) => !known.has(item.id))
+    .filter((item) => !known.has(item.id) && isOurs(item))
     .sort((a, b) => b.added - a.added)
     .map((item) => ({ ...item, attempts: 0, progress: 0, kept: true, state: 'waiting', retryAt: 0, url: URL.createObjectURL(item.blob) }));
   outbox.set([...outbox.get(), ...old]);
@@ -100,7 +106,7 @@ export function tryAllNow() {
 function pump() {
   clearTimeout(timer);
   const busy = outbox.get().filter((item) => ['sending', 'reading'].includes(item.state)).length;
-  const waiting = outbox.get().filter((item) => item.state === 'waiting');
+  const waiting = outbox.get().filter((item) => item.state === 'waiting' && item.retryAt < WHEN_SIGNED_IN && isOurs(item));
   const due = waiting.filter((item) => item.retryAt <= Date.now()).sort((a, b) => a.added - b.added);
   due.slice(0, Math.max(0, AT_ONCE - busy)).forEach((item) => send(item));
   const later = waiting.filter((item) => item.retryAt > Date.now()).map((item) => item.retryAt);
@@ -119,7 +125,9 @@ async function send({ id, blob }) {
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     const { problem, retryAfterSeconds } = error;
-    if (problem.retry && find(id)) {
+    if (needsCredential(problem) && find(id)) {
+      change(id, { state: 'waiting', problem, retryAt: WHEN_SIGNED_IN });
+    } else if (problem.retry && find(id)) {
       const attempts = find(id).attempts + 1;
       const pause = retryAfterSeconds ?? Math.min(LONGEST_PAUSE_SECONDS, 2 ** attempts);
       change(id, { state: 'waiting', problem, attempts, retryAt: Date.now() + 1000 * pause * (1 + Math.random() / 4) });
@@ -132,5 +140,6 @@ async function send({ id, blob }) {
   pump();
 }
 
+turns.subscribe(() => restore().then(tryAllNow));
 addEventListener('online', tryAllNow);
 document.addEventListener('visibilitychange', () => document.hidden || pump());

@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { html } from './html.js';
 import { strings } from './strings.js';
 import { announce } from './announce.js';
+import { held, wanted } from './credential.js';
 
 export const Icon = ({ name }) => html`<svg class="icon" aria-hidden="true"><use href=${`/ui/vendor/icons.svg#${name}`} /></svg>`;
 
@@ -18,12 +19,17 @@ export function Support({ problem }) {
     <p class="num">${strings.supportLine(problem.code, problem.request_id)}</p></details>`;
 }
 
-// What went wrong, in the service's own words, with what the caller adds: is it safe, what now.
-export function Problem({ problem, children, alert = true }) {
+// What went wrong, in the service's own words, with what the caller adds: is it safe, what now. With another credential
+// it may go well; `asks`: nobody else here asks for one.
+export function Problem({ problem, children, alert = true, asks = true }) {
   return html`<${Note} kind="danger" title=${problem.title} alert=${alert}>
-    <p>${problem.detail}</p>${children}<${Support} problem=${problem} />
+    <p>${problem.detail}</p>${asks && needsCredential(problem) && html`<p><${AskFor} /></p>`}${children}<${Support} problem=${problem} />
   <//>`;
 }
+
+export const needsCredential = (problem) => ['unauthorized', 'forbidden'].includes(problem?.code);
+
+export const AskFor = () => html`<button type="button" onClick=${() => wanted.set({})}>${held() ? strings.credential.another : strings.credential.signIn}</button>`;
 
 // `children`: the text as it is shown, where it differs in marks only.
 export function Copy({ text, label, children }) {

@@ -1,5 +1,5 @@
 // Pictures in the browser: scaled down before the upload, small ones kept for this browser's own lists.
-import { createStore, del, get, keys, set } from 'idb-keyval';
+import { clear, createStore, del, get, keys, set } from 'idb-keyval';
 
 const LONGEST_EDGE = 1600;
 const SMALL_BYTES = 1_500_000;
@@ -50,4 +50,9 @@ export async function findThumb(requestId) {
   } catch {
     return null;
   }
+}
+
+// They are of whoever has signed out.
+export function forgetThumbs() {
+  return clear(thumbs).catch(() => {});
 }

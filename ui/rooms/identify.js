@@ -4,9 +4,10 @@ import { html } from '../html.js';
 import { strings } from '../strings.js';
 import { Answer } from '../answer.js';
 import { Amend } from '../amend.js';
-import { Copy, Icon, Problem, Support } from '../parts.js';
-import { info } from '../api.js';
-import { add, outbox, remove, tryNow } from '../outbox.js';
+import { AskFor, Copy, Icon, Note, Problem, Support, needsCredential } from '../parts.js';
+import { Refused, fetchBlob, info } from '../api.js';
+import { access, offers } from '../credential.js';
+import { WHEN_SIGNED_IN, add, outbox, remove, tryNow } from '../outbox.js';
 import { useStore } from '../store.js';
 
 const text = strings.identify;
@@ -16,11 +17,14 @@ export function Identify() {
   const [original, setOriginal] = useState(false);
   const waiting = items.filter((item) => item.state === 'waiting' && item.problem).length;
   const choose = (files) => add(files, { original });
+  useStore(access);
+  const offered = offers('predict');
   return html`<h1>${text.title}</h1>
     <div class="stack">
-      <${Picker} choose=${choose} more=${items.length > 0} original=${original} setOriginal=${setOriginal} />
+      ${!offered && html`<${Note}><p>${strings.credential.noPredict}</p><p><${AskFor} /></p><//>`}
+      ${offered && html`<${Picker} choose=${choose} more=${items.length > 0} original=${original} setOriginal=${setOriginal} />`}
       ${waiting > 1 && html`<p class="num" role="status">${text.waitingCount(waiting)}</p>`}
-      ${items.length === 0 ? html`<${Example} choose=${choose} />` : null}
+      ${offered && items.length === 0 ? html`<${Example} choose=${choose} />` : null}
       ${items.map((item) => html`<${Photo} key=${item.id} item=${item} alone=${items.length === 1} />`)}
       <${Limits} />
     </div>`;
@@ -43,11 +47,10 @@ function Example({ choose }) {
   const [problem, setProblem] = useState(null);
   async function use() {
     try {
-      const answer = await fetch('/info/example');
-      if (!answer.ok) throw new Error(answer.status);
-      await choose([new File([await answer.blob()], text.exampleName, { type: 'image/jpeg' })]);
-    } catch {
-      setProblem({ ...strings.problems.unreachable, code: 'unreachable' });
+      await choose([new File([await fetchBlob('/info/example')], text.exampleName, { type: 'image/jpeg' })]);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      setProblem(error.problem);
     }
   }
   return html`<section class="card" aria-label=${text.noPhoto}><h2>${text.noPhoto}</h2><p>${text.exampleText}</p>
@@ -116,7 +119,7 @@ function Again({ item }) {
     <h2>${problem.title}</h2>
     <p>${problem.detail}</p>
     <p>${item.kept ? text.safe : text.unsafe} <${Countdown} until=${item.retryAt} /></p>
-    <p class="row"><button type="button" class="primary" onClick=${() => tryNow(item.id)}><${Icon} name="refresh-cw" />${text.tryNow}</button>
+    <p class="row">${needsCredential(problem) && html`<${AskFor} />`}<button type="button" class="primary" onClick=${() => tryNow(item.id)}><${Icon} name="refresh-cw" />${text.tryNow}</button>
       <button type="button" class="quiet" onClick=${() => remove(item.id)}>${text.remove}</button></p>
     <${Support} problem=${problem} />
   </div>`;
@@ -129,5 +132,5 @@ function Countdown({ until }) {
     const timer = setInterval(() => set(left()), 500);
     return () => clearInterval(timer);
   }, [until]);
-  return html`<span class="num">${seconds > 0 ? text.retryIn(seconds) : text.retrySoon}</span>`;
+  return html`<span class="num">${until === WHEN_SIGNED_IN ? strings.credential.whenSignedIn : seconds > 0 ? text.retryIn(seconds) : text.retrySoon}</span>`;
 }

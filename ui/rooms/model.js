@@ -8,7 +8,9 @@ import { ACTS } from '../acts.js';
 import { Addition } from '../addition.js';
 import { Evidence, Facts } from '../evidence.js';
 import { announce } from '../announce.js';
-import { Away, Readiness, useLooks } from './models.js';
+import { Away, LooksOnly, Readiness, useLooks } from './models.js';
+import { access, offers } from '../credential.js';
+import { useStore } from '../store.js';
 
 const text = strings.models;
 const ROLES = ['stable', 'canary', 'shadow'];
@@ -23,6 +25,8 @@ export function Model({ id }) {
   const path = `/models/${encodeURIComponent(name)}`;
   const { seen, problem, look } = useLooks(path, (facts) => (isMoving(facts) ? SOON : LATER));
   const [act, setAct] = useState(null); // {kind, version}
+  useStore(access);
+  const changes = offers('admin');
   const operation = useOperation(path, seen?.operation, look);
   const model = seen && { ...seen, operation };
   const close = (answer) => {
@@ -41,11 +45,12 @@ export function Model({ id }) {
     ${!seen && !problem && html`<${Loading} label=${text.loading} />`}
     ${model && html`<div class=${problem ? 'stack stale' : 'stack'}>
       <${Answers} model=${model} />
-      <${Operation} operation=${operation} cancel=${() => setAct({ kind: 'cancelChange' })} />
-      <p class="row"><button type="button" onClick=${() => setAct({ kind: 'add' })}><${Icon} name="upload" />${text.addVersion.open}</button>
-        ${!model.rollout.canary && model.rollout.previous && html`<button type="button" onClick=${() => setAct({ kind: 'rollback' })}><${Icon} name="undo-2" />${text.rollback.open}</button>`}</p>
+      <${Operation} operation=${operation} cancel=${changes && (() => setAct({ kind: 'cancelChange' }))} />
+      ${!changes && html`<${LooksOnly} />`}
+      ${changes && html`<p class="row"><button type="button" onClick=${() => setAct({ kind: 'add' })}><${Icon} name="upload" />${text.addVersion.open}</button>
+        ${!model.rollout.canary && model.rollout.previous && html`<button type="button" onClick=${() => setAct({ kind: 'rollback' })}><${Icon} name="undo-2" />${text.rollback.open}</button>`}</p>`}
       <section aria-label=${text.versions}><h2>${text.versions}</h2>
-        <ul class="cards versions">${ordered(model).map((each) => html`<${Version} key=${each.version} model=${model} version=${each} open=${(kind) => setAct({ kind, version: each.version })} />`)}</ul></section>
+        <ul class="cards versions">${ordered(model).map((each) => html`<${Version} key=${each.version} model=${model} version=${each} open=${changes && ((kind) => setAct({ kind, version: each.version }))} />`)}</ul></section>
     </div>`}
     ${model && Dialog && html`<${Dialog} key=${act.kind} name=${name} model=${model} version=${act.version} reload=${reload} close=${close} />`}
   </div>`;
@@ -105,7 +110,7 @@ function Operation({ operation, cancel }) {
   if (operation.state === 'running') {
     const count = operation.message?.match(/(\d+) of (\d+)/);
     return html`<${Note} title=${text.operation.title}>${what}<p><label for="operation">${said(operation)}</label><progress id="operation" max=${count?.[2]} value=${count?.[1]}></progress></p>${by}
-      <p><button type="button" onClick=${cancel}>${text.cancelChange.open}</button></p><//>`;
+      ${cancel && html`<p><button type="button" onClick=${cancel}>${text.cancelChange.open}</button></p>`}<//>`;
   }
   const body = html`${what}<p>${outcome(operation)}</p>${operation.why && html`<p>${operation.why}</p>`}${by}`;
   if (operation.state === 'failed' && operation.stage !== 'cancelled') return html`<${Note} kind="danger" title=${text.operation.ended}>${body}<//>`;
@@ -136,7 +141,7 @@ function Version({ model, version, open }) {
     ${version.last_errors?.length > 0 && html`<details><summary>${text.errors}</summary><ul>${version.last_errors.map((each) => html`<li>${each}</li>`)}</ul></details>`}
     ${role !== 'stable' && state === 'ready' && html`<div class="evidence"><h4>${text.evidence}</h4><${Evidence} model=${model.name} version=${version.version} summary=${version.evidence} /></div>`}
     <${About} version=${version} />
-    <div class="row" role="group" aria-label=${text.acts(version.version)}>${acts(version).map(([kind, label, style]) => html`<button type="button" class=${style} aria-label=${text.act(label, version.version)} onClick=${() => open(kind)}>${label}</button>`)}</div>
+    ${open && html`<div class="row" role="group" aria-label=${text.acts(version.version)}>${acts(version).map(([kind, label, style]) => html`<button type="button" class=${style} aria-label=${text.act(label, version.version)} onClick=${() => open(kind)}>${label}</button>`)}</div>`}
   </li>`;
 }
 

@@ -2,7 +2,8 @@
 import { useEffect, useState } from 'preact/hooks';
 import { html } from '../html.js';
 import { strings } from '../strings.js';
-import { Copy, Icon, Loading, Note, Problem } from '../parts.js';
+import { AskFor, Copy, Icon, Loading, Note, Problem } from '../parts.js';
+import { offers } from '../credential.js';
 import { Refused, call } from '../api.js';
 import { Addition } from '../addition.js';
 import { announce } from '../announce.js';
@@ -61,6 +62,9 @@ export function Readiness({ model, reasons = [] }) {
   return html`<span class="state bad"><${Icon} name="triangle-alert" /><span><strong>${text.notReady}</strong> ${reasons.join(' ') || text.noVersion}</span></span>`;
 }
 
+// What is not offered, and why.
+export const LooksOnly = () => html`<p class="row"><span class="muted">${text.looksOnly}</span><${AskFor} /></p>`;
+
 function None({ reasons = [], look }) {
   const [adds, setAdds] = useState(false);
   const closed = (answer) => {
@@ -70,7 +74,7 @@ function None({ reasons = [], look }) {
   };
   return html`<${Note} title=${text.none}><p>${text.noneText}</p><p><${Copy} text=${text.packageCommand} label=${text.none} /></p>
     <p>${text.noneThen}</p>
-    <p><button type="button" onClick=${() => setAdds(true)}><${Icon} name="upload" />${text.newModel}</button></p>
+    ${offers('admin') ? html`<p><button type="button" onClick=${() => setAdds(true)}><${Icon} name="upload" />${text.newModel}</button></p>` : html`<${LooksOnly} />`}
     ${reasons.length > 0 && html`<p class="muted">${text.says} ${reasons.join(' ')}</p>`}<//>
     ${adds && html`<${Addition} name="" kind="model" close=${closed} />`}`;
 }

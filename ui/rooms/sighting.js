@@ -8,6 +8,7 @@ import { Copy, Icon, Loading, Problem, when } from '../parts.js';
 import { Refused, call } from '../api.js';
 import { bestName } from '../names.js';
 import { outbox } from '../outbox.js';
+import { offers } from '../credential.js';
 import { Thumb } from './sightings.js';
 
 const text = strings.sightings;
@@ -31,7 +32,7 @@ export function Sighting({ id }) {
     ${!record && !problem && html`<${Loading} label=${text.loading} />`}
     ${record && html`<div class="two">
       <div class="stack"><${Thumb} item=${record} name=${bestName(record)} large /><${Facts} record=${record} /></div>
-      <div class="stack"><${Answer} answer=${record} /><${Amend} answer=${record} blob=${sent} onChange=${setRecord} /></div>
+      <div class="stack"><${Answer} answer=${record} />${offers('predict') && html`<${Amend} answer=${record} blob=${sent} onChange=${setRecord} />`}</div>
     </div>`}`;
 }
 

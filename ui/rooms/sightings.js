@@ -3,7 +3,9 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { html } from '../html.js';
 import { strings } from '../strings.js';
 import { Icon, Loading, Name, Note, Problem, useObjectUrl, when } from '../parts.js';
-import { Refused, call, info } from '../api.js';
+import { CredentialField, givenIn } from '../act.js';
+import { access, may, offers } from '../credential.js';
+import { Refused, call, fetchBlob, info } from '../api.js';
 import { bestName, nameOf } from '../names.js';
 import { findThumb } from '../picture.js';
 import { outbox, waitingToBeSent } from '../outbox.js';
@@ -12,6 +14,7 @@ import { announce } from '../announce.js';
 
 const text = strings.sightings;
 const PAGE = 24;
+const EXPORT_MS = 600000;
 const FILTERS = ['q', 'label', 'since', 'until', 'min'];
 
 // The filter of the address as the API's parameters; days are those of who looks.
@@ -71,14 +74,31 @@ export function Sightings({ query }) {
       ${items?.length > 0 && html`<ul class="cards">${items.map((item) => html`<${Card} key=${item.request_id} item=${item} />`)}</ul>
         <p class="muted">${text.shown(items.length, next)}</p>`}
       ${next && !problem && html`<p><button type="button" onClick=${() => load(next)}>${text.more}</button></p>`}
-      <p class="row"><a class="btn" href=${`/history?${withFormat(parameters(query))}`} download><${Icon} name="download" />${text.csv}</a>
-        <${Removal} done=${() => setTurn(turn + 1)} /></p>
+      <${Export} query=${query} />
+      ${offers('admin') && html`<p><${Removal} done=${() => setTurn(turn + 1)} /></p>`}
     </div>`;
 }
 
-function withFormat(asked) {
-  asked.set('format', 'csv');
-  return asked;
+// A link could carry no credential.
+function Export({ query }) {
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState(null);
+  async function save() {
+    setBusy(true);
+    setProblem(null);
+    const asked = parameters(query);
+    asked.set('format', 'csv');
+    try {
+      const url = URL.createObjectURL(await fetchBlob(`/history?${asked}`, { timeout: EXPORT_MS, cache: 'no-store' }));
+      Object.assign(document.createElement('a'), { href: url, download: text.csvName }).click();
+      setTimeout(() => URL.revokeObjectURL(url), EXPORT_MS);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      setProblem(error.problem);
+    }
+    setBusy(false);
+  }
+  return html`<p><button type="button" disabled=${busy} onClick=${save}><${Icon} name="download" />${text.csv}</button></p>${problem && html`<${Problem} problem=${problem} />`}`;
 }
 
 function Empty({ filtered }) {
@@ -127,32 +147,35 @@ function Card({ item }) {
 
 // The kept picture, else what this browser remembers of it, else a leaf.
 export function Thumb({ item, name, large = false }) {
-  const [mine, setMine] = useState(null);
+  const [found, setFound] = useState(null);
   useEffect(() => {
-    let here = true;
-    if (!item.picture_kept) findThumb(item.request_id).then((found) => here && setMine(found));
-    return () => (here = false);
+    const abort = new AbortController();
+    const kept = `/history/${item.request_id}/image${large ? '' : '?size=thumb'}`;
+    const looked = item.picture_kept ? fetchBlob(kept, { signal: abort.signal }) : findThumb(item.request_id);
+    looked.then((blob) => abort.signal.aborted || setFound(blob), () => {}); // a record without its picture is still one
+    return () => abort.abort();
   }, [item.request_id, item.picture_kept]);
-  const own = useObjectUrl(mine);
-  const kept = `/history/${item.request_id}/image${large ? '' : '?size=thumb'}`;
-  const source = item.picture_kept ? kept : own;
+  const source = useObjectUrl(found);
   const style = large ? 'photo' : 'thumb';
   if (!source) return html`<span class=${`${style} none`} role="img" aria-label=${text.noPicture}><${Icon} name="leaf" /></span>`;
-  return html`<img class=${style} src=${source} alt=${text.photoAlt(name)} loading="lazy" />
+  return html`<img class=${style} src=${source} alt=${text.photoAlt(name)} />
     ${large && !item.picture_kept && html`<p class="muted">${text.thisBrowser}</p>`}`;
 }
 
 function Removal({ done }) {
   const dialog = useRef();
   const [problem, setProblem] = useState(null);
-  const [token, setToken] = useState(''); // in memory only, as long as this room is open
+  const field = useRef();
+  useStore(access);
   const [before, setBefore] = useState('');
   async function submit(event) {
     event.preventDefault();
     setProblem(null);
+    const wrong = await givenIn(field);
+    if (wrong) return setProblem(wrong);
     try {
       const bound = before ? `?before=${encodeURIComponent(new Date(`${before}T00:00:00`).toISOString())}` : '';
-      const { deleted } = await call('DELETE', `/history${bound}`, { token, timeout: 310000 });
+      const { deleted } = await call('DELETE', `/history${bound}`, { asks: true, timeout: 310000 });
       dialog.current.close();
       announce(text.removedCount(deleted));
       done();
@@ -165,8 +188,8 @@ function Removal({ done }) {
     <dialog ref=${dialog} aria-labelledby="removal-title"><form class="stack" onSubmit=${submit}>
       <h2 id="removal-title">${text.removeTitle}</h2><p>${text.removeText}</p>
       <p class="field"><label for="before">${text.before}</label><input id="before" type="date" value=${before} aria-describedby="before-hint" onInput=${(event) => setBefore(event.target.value)} /><small id="before-hint">${text.beforeHint}</small></p>
-      <p class="field"><label for="token">${text.token}</label><input id="token" type="password" autocomplete="off" required value=${token} aria-describedby="token-hint" onInput=${(event) => setToken(event.target.value)} /><small id="token-hint">${text.tokenHint}</small></p>
-      ${problem && html`<${Problem} problem=${problem} />`}
+      ${!may('admin') && html`<${CredentialField} field=${field} />`}
+      ${problem && html`<${Problem} problem=${problem} asks=${false} />`}
       <p class="row"><button type="button" autofocus onClick=${() => dialog.current.close()}>${strings.cancel}</button><button class="danger-button">${text.removeNow}</button></p>
     </form></dialog>`;
 }

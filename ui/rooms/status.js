@@ -3,8 +3,9 @@ import { useEffect, useState } from 'preact/hooks';
 import { html } from '../html.js';
 import { strings } from '../strings.js';
 import { Chart, Table } from '../chart.js';
-import { Icon, Loading, Note, when } from '../parts.js';
+import { Icon, Loading, Note, Problem, needsCredential, when } from '../parts.js';
 import { call, info, loadInfo } from '../api.js';
+import { access } from '../credential.js';
 import { useStore } from '../store.js';
 import { announce } from '../announce.js';
 
@@ -14,7 +15,7 @@ const GB = 1e9;
 
 export function Status() {
   const [seen, setSeen] = useState(null); // the newest {health, series, at}
-  const [away, setAway] = useState(false);
+  const [away, setAway] = useState(null); // the problem, while there is no newer figure
   useEffect(() => {
     const abort = new AbortController();
     let timer = null;
@@ -23,11 +24,11 @@ export function Status() {
         const ask = (path) => call('GET', path, { signal: abort.signal, timeout: 10000 });
         const [health, series] = await Promise.all([ask('/health/detailed'), ask('/status/series')]);
         setSeen({ health, series, at: Date.now() });
-        setAway(false);
+        setAway(null);
         if (!info.get()) loadInfo();
-      } catch {
+      } catch (error) {
         if (abort.signal.aborted) return;
-        setAway(true);
+        setAway(error.problem ?? {});
       }
       timer = setTimeout(look, 1000 * LOOK_SECONDS);
     }
@@ -39,7 +40,7 @@ export function Status() {
   }, []);
   return html`<h1>${text.title}</h1>
     <div class="stack">
-      ${away && html`<${Away} at=${seen?.at} />`}
+      ${away && (needsCredential(away) ? html`<${Problem} problem=${away} />` : html`<${Away} at=${seen?.at} />`)}
       ${!seen && !away && html`<${Loading} label=${text.loading} />`}
       ${seen && html`<div class=${away ? 'stack stale' : 'stack'}>
         ${!away && html`<${Sentence} health=${seen.health} />`}
@@ -129,5 +130,5 @@ function More({ seen }) {
     announce(strings.copied);
   };
   return html`<p class="row">${navigator.clipboard && html`<button type="button" onClick=${copy}><${Icon} name="copy" />${text.bundle}</button>`}
-    <a class="btn" href="/metrics">${text.metrics}</a></p>`;
+    ${access.get()?.mode !== 'keys' && access.get()?.mode !== 'oidc' && html`<a class="btn" href="/metrics">${text.metrics}</a>`}</p>`;
 }

@@ -266,7 +266,7 @@ def deletion(tasks: Tasks) -> None:
     page.get_by_role("button", name="Delete records").click()
     page.get_by_label("Admin token").fill("a wrong token")
     page.get_by_role("button", name="Delete", exact=True).click()
-    tasks.here.heading("Credential needed")
+    tasks.here.heading("The service does not take this credential.")
     page.get_by_label("Admin token").fill((tasks.stack.state / "admin-token").read_text().strip())
     page.get_by_role("button", name="Delete", exact=True).click()
     tasks.here.heading("No sightings yet")

@@ -153,7 +153,7 @@ def deletion(here: Visit, _: Scene) -> None:
     expect(here.page.get_by_role("button", name="Cancel")).to_be_focused()
     here.page.get_by_label("Admin token").fill("a wrong token")
     here.page.get_by_role("button", name="Delete", exact=True).click()
-    here.heading("Credential needed")
+    here.heading("The service does not take this credential.")
 
 
 def status(here: Visit, _: Scene) -> None:
@@ -242,7 +242,7 @@ def token_wrong(here: Visit, scene: Scene) -> None:
     token_wanted(here, scene)
     here.page.keyboard.type("a wrong token")
     here.page.keyboard.press("Enter")
-    here.heading("The service does not take this token.")
+    here.heading("The service does not take this credential.")
 
 
 def with_token(here: Visit, scene: Scene, button: str) -> None:
