@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from jwt import PyJWK
-from jwt.exceptions import PyJWTError
 
 log = logging.getLogger(__name__)
 
@@ -190,7 +189,7 @@ def _usable(keys: list[Any], algorithms: Sequence[str]) -> Iterator[tuple[tuple[
                 continue
             try:
                 key = PyJWK(jwk, algorithm)
-            except (PyJWTError, ValueError, TypeError) as error:
+            except Exception as error:  # whatever a hostile key makes the library raise, it is no key
                 log.warning("a key of the OpenID provider cannot be used", extra={"cause": type(error).__name__})
                 continue
             if getattr(key.key, "key_size", RSA_BITS) >= RSA_BITS or kind != "RSA":
