@@ -33,6 +33,7 @@ class Key:
     def jwk(self) -> dict[str, Any]:
         kinds = {"R": RSAAlgorithm, "P": RSAAlgorithm, "E": OKPAlgorithm if self.algorithm == "EdDSA" else ECAlgorithm}
         made: dict[str, Any] = json.loads(kinds[self.algorithm[0]].to_jwk(self.private))
+        made.pop("key_ops", None)  # it says sign alone, and the provider checks its own ID tokens too
         return {**made, "kid": self.kid, "alg": self.algorithm, "use": "sig"}
 
     @property
