@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from control_plane import connections, logs
 from control_plane.app import create_app
+from control_plane.secret_files import WrongSecretFile
 from control_plane.settings import Settings
 
 KEEP_ALIVE_SECONDS = 15  # a connection without a request
@@ -24,6 +25,9 @@ def main() -> int:
     except ValidationError as error:
         for each in error.errors():
             print(f"The setting {_variable(each['loc'])} is wrong: {each['msg']}.", file=sys.stderr)
+        return 2
+    except WrongSecretFile as error:
+        print(error, file=sys.stderr)
         return 2
     logs.configure(level=settings.log_level, folder=settings.log_dir)
     try:

@@ -8,11 +8,12 @@ from typing import Annotated, Literal
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, FilePath, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from control_plane import allowance
 from control_plane.allowance import Allowance
 from control_plane.callers import Mode
+from control_plane.secret_files import SUFFIX, SecretFiles, is_secret
 
 # None with a shared secret: whoever can check one of those could make one.
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
@@ -201,6 +202,17 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
     log_dir: Path | None = Field(None, description="Folder of the rotated JSON log; standard output when not set.")
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - `make run` reads .env
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - ours name their files
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, SecretFiles(settings_cls), env_settings
+
     @field_validator("database_url")
     @classmethod
     def _is_an_address(cls, value: SecretStr) -> SecretStr:
@@ -296,6 +308,7 @@ class Settings(BaseSettings):
 def variable_names() -> dict[str, str]:
     """The environment variable of each setting and its description, in order."""
     return {
-        str(field.validation_alias or _from(name.upper())): field.description or ""
+        (variable := str(field.validation_alias or _from(name.upper()))): (field.description or "")
+        + (f" Or `{variable}{SUFFIX}`: a file that holds it." if is_secret(field) else "")
         for name, field in Settings.model_fields.items()
     }

@@ -12,12 +12,15 @@ from standalone.torchserve import Addresses
 def program(settings: Settings, database_url: str, torchserve: Addresses) -> Program:
     """Build the program; secrets go by environment, never on a command line that every user can read."""
     logs = settings.environment.get("WEEDWATCH_LOG_DIR") or str(settings.logs)
+    # An address from a file stays there: what is not in the environment cannot be read from it.
+    is_in_file = settings.environment.get("DATABASE_URL_FILE") and database_url == settings.database_url
+    database = {} if is_in_file else {"DATABASE_URL": database_url, "DATABASE_URL_FILE": ""}
     return Program(
         name="control plane",
         command=(sys.executable, "-m", "control_plane"),
         environment={
             **settings.environment,
-            "DATABASE_URL": database_url,
+            **database,
             "WEEDWATCH_STATE_DIR": str(settings.state_dir),
             "WEEDWATCH_HOST": settings.host,
             "WEEDWATCH_PORT": str(settings.port),

@@ -49,9 +49,33 @@ def read_settings(environ: Mapping[str, str] | None = None, root: Path = ROOT) -
         host=values.get("WEEDWATCH_HOST") or "127.0.0.1",
         port=read_port(values.get("WEEDWATCH_PORT") or "8000"),
         model_store=(root / (values.get("WEEDWATCH_MODEL_STORE") or "model_store")).resolve(),
-        database_url=values.get("DATABASE_URL") or None,
+        database_url=read_database_url(values, root),
         environment=values,
     )
+
+
+def read_database_url(values: Mapping[str, str], root: Path) -> str | None:
+    """From the variable or from the file that another one names; the control plane reads both the same way."""
+    url, file = values.get("DATABASE_URL"), values.get("DATABASE_URL_FILE")
+    if not file:
+        return url or None
+    if url:
+        raise CannotRun("Both DATABASE_URL and DATABASE_URL_FILE are set. Keep one of them.")
+    try:
+        found = (root / file).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as problem:
+        why = problem.strerror if isinstance(problem, OSError) else "it is no text"
+        raise CannotRun(f"The file {file} that DATABASE_URL_FILE names cannot be read ({why}).") from None
+    if not found:
+        raise CannotRun(f"The file {file} that DATABASE_URL_FILE names is empty. Write the address into it.")
+    return found
+
+
+def secret_files(environment: Mapping[str, str], root: Path = ROOT) -> list[Path]:
+    """Files of secrets that variables name."""
+    return [
+        root / value for name, value in environment.items() if value and name.endswith("_FILE") and SECRET.search(name)
+    ]
 
 
 def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:

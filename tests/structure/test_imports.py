@@ -59,7 +59,7 @@ CONTROL_PLANE = (
     ("credentials", "presence", "oidc"),
     ("errors", "protection"),
     ("settings", "access"),
-    ("version", "callers", "provider", "allowance"),
+    ("version", "callers", "provider", "allowance", "secret_files"),
 )
 LEVEL = {module: level for level, modules in enumerate(CONTROL_PLANE) for module in modules}
 
