@@ -14,9 +14,12 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
 def allowed(listed: tuple[str, ...], listens_on: str) -> tuple[str, ...] | None:
-    """The names that are answered; None: any. On a loopback address only its own names, unless others are listed."""
+    """The names that are answered; None: any. On a loopback address only its own names, unless others are listed.
+
+    This machine's own names are always among them: no page elsewhere can have one, and `make run` asks by one.
+    """
     if listed:
-        return None if "*" in listed else tuple(_bracketed(each.lower()) for each in listed)
+        return None if "*" in listed else (*LOOPBACK_NAMES, *(_bracketed(each.lower()) for each in listed))
     return (*LOOPBACK_NAMES, _bracketed(listens_on.lower())) if is_loopback(listens_on) else None
 
 

@@ -28,6 +28,7 @@ class Facts:
     request_id: str = ""
     reason: str = ""
     """Why it has no model; empty when it serves one."""
+    auth: str = "off"
 
 
 def describe(prediction: Mapping[str, Any], common_names: Mapping[str, str]) -> str:
@@ -40,21 +41,39 @@ def describe(prediction: Mapping[str, Any], common_names: Mapping[str, str]) -> 
     return words.format(name=name, percent=round(100 * float(best.get("confidence", 0.0))))
 
 
-def render(facts: Facts, folder: Path) -> str:
-    """Write the block; paths are relative to `folder` where they lie in it, so that lines work when pasted there."""
+def render(facts: Facts, folder: Path, key: str = "") -> str:
+    """Write the block; paths are relative to `folder` where they lie in it, so that lines work when pasted there.
+
+    Args:
+        facts: What it says.
+        folder: Where the command ran.
+        key: An API key that was just made. It is not among the facts, which are kept.
+    """
     url = f"http://localhost:{facts.port}"
     lines = ["", f"{_outcome(facts)}{first_answer(facts)}", ""]
     picture = near(facts.picture, folder) if facts.picture else "your-picture.jpg"
+    if key:
+        lines += [
+            f"  Key       {key}",
+            "            It may do everything, and is shown this once. `weedwatch keys` makes others that may do less.",
+        ]
     lines += [
         f"  Open      {url}",
         f"  API docs  {url}/docs",
-        f"  Try       curl -F image=@{shlex.quote(picture)} {url}/predict",
+        f"  Try       curl {_credential(facts, key)}-F image=@{shlex.quote(picture)} {url}/predict",
         "  Stop      Ctrl-C here, or `make stop` in another terminal",
         f"  State     {near(facts.state_dir, folder)}   logs in {near(facts.logs, folder)}   "
         f"admin token in {near(facts.state_dir, folder)}/admin-token",
         "",
     ]
     return "\n".join(lines)
+
+
+def _credential(facts: Facts, key: str) -> str:
+    """What curl needs to come in; the words stay for who pastes the line to fill in."""
+    if facts.auth == "off":
+        return ""
+    return f'-H "Authorization: Bearer {key or ("$KEY" if facts.auth == "keys" else "$TOKEN")}" '
 
 
 def _outcome(facts: Facts) -> str:

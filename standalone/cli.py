@@ -10,6 +10,7 @@ from standalone.block import Facts, render
 from standalone.checks import check_disk, check_port, check_state_dir
 from standalone.errors import CannotRun
 from standalone.front import run_in_front
+from standalone.keys import check_auth
 from standalone.leftovers import private_name, repair
 from standalone.progress import say
 from standalone.runfile import Run, read_run, take_lock
@@ -40,6 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run(settings: Settings) -> int:
+    check_auth(settings)
     check_state_dir(settings.state_dir)
     if not hold_state_dir(settings):
         return 0

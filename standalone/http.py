@@ -29,6 +29,7 @@ async def request(
     at: str,
     body: bytes | None = None,
     content_type: str = "application/octet-stream",
+    token: str = "",
     timeout_seconds: float = 5.0,
 ) -> Answer | None:
     """GET, or POST when there is a body. None when there is no answer in time.
@@ -38,16 +39,17 @@ async def request(
         at: Of whom: `http://host:port`, or `unix:///path` of a socket.
         body: What is sent.
         content_type: Of the body.
+        token: The credential; none when empty.
         timeout_seconds: For all of it.
     """
     try:
         async with asyncio.timeout(timeout_seconds):
-            return await exchange(url_path, at, body, content_type)
+            return await exchange(url_path, at, body, content_type, token)
     except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
         return None
 
 
-async def exchange(url_path: str, at: str, body: bytes | None, content_type: str) -> Answer:
+async def exchange(url_path: str, at: str, body: bytes | None, content_type: str, token: str) -> Answer:
     address = urlsplit(at)
     if address.scheme == "unix":
         reader, writer = await asyncio.open_unix_connection(address.path)
@@ -56,6 +58,8 @@ async def exchange(url_path: str, at: str, body: bytes | None, content_type: str
     try:
         # HTTP/1.0, so that the answer comes unchunked. TorchServe leaves the connection open nevertheless.
         head = [f"{'GET' if body is None else 'POST'} {url_path} HTTP/1.0", f"Host: {address.netloc or 'localhost'}"]
+        if token:
+            head.append(f"Authorization: Bearer {token}")
         if body is not None:
             head += [f"Content-Type: {content_type}", f"Content-Length: {len(body)}"]
         writer.write("\r\n".join([*head, "", ""]).encode("ascii") + (body or b""))

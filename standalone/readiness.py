@@ -10,6 +10,7 @@ from typing import Any
 from standalone.block import describe
 from standalone.errors import CannotRun
 from standalone.http import Answer, request
+from standalone.keys import credential
 from standalone.settings import Settings
 
 READY_SECONDS = 300.0
@@ -71,7 +72,8 @@ async def wait_until_live(settings: Settings, watch: Callable[[str], None]) -> s
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         answer = await request("/health/ready", at=settings.own_url)
-        info = await request("/info", at=settings.own_url)
+        # The control plane makes its admin token before it answers.
+        info = await request("/info", at=settings.own_url, token=credential(settings)) if answer else None
         if answer is not None and info is not None and info.status == 200:
             reasons = answer.json().get("reasons") or [""]
             return None if info.json().get("models") else " ".join(map(str, reasons))
@@ -81,7 +83,7 @@ async def wait_until_live(settings: Settings, watch: Callable[[str], None]) -> s
 
 
 async def describe_serving(settings: Settings, ready: Answer) -> Serving:
-    info = await request("/info", at=settings.own_url)
+    info = await request("/info", at=settings.own_url, token=credential(settings))
     models = info.json().get("models") if info is not None else None
     model: dict[str, Any] = models[0] if models else {}
     reference = ready.json().get("reference", {})
@@ -110,6 +112,7 @@ async def first_prediction(settings: Settings, serving: Serving) -> dict[str, An
         at=settings.own_url,
         body=picture.read_bytes(),
         content_type="image/jpeg",
+        token=credential(settings),
         timeout_seconds=PREDICTION_SECONDS,
     )
     if answer is None or answer.status != 200:

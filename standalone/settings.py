@@ -20,6 +20,8 @@ class Settings:
     state_dir: Path
     host: str
     port: int
+    auth: str
+    """Who may come in: off (everybody of this machine), keys or oidc."""
     model_store: Path
     database_url: str | None
     environment: Mapping[str, str]
@@ -48,6 +50,7 @@ def read_settings(environ: Mapping[str, str] | None = None, root: Path = ROOT) -
         state_dir=(root / (values.get("WEEDWATCH_STATE_DIR") or ".weedwatch")).resolve(),
         host=values.get("WEEDWATCH_HOST") or "127.0.0.1",
         port=read_port(values.get("WEEDWATCH_PORT") or "8000"),
+        auth=(values.get("WEEDWATCH_AUTH") or "off").strip(),
         model_store=(root / (values.get("WEEDWATCH_MODEL_STORE") or "model_store")).resolve(),
         database_url=read_database_url(values, root),
         environment=values,

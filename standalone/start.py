@@ -150,7 +150,7 @@ async def start_control_plane(
 async def prove(family: Family, progress: Progress, *, has_archive: bool) -> Facts:
     """Wait until the control plane says that it is able to serve, then ask it about a real picture."""
     settings = family.settings
-    without = Facts(settings.port, str(settings.state_dir), str(settings.logs), 0.0)
+    without = Facts(settings.port, str(settings.state_dir), str(settings.logs), 0.0, auth=settings.auth)
 
     def watch(reason: str) -> None:
         progress.note(4, reason)

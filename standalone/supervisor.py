@@ -14,6 +14,7 @@ from standalone.errors import CannotRun
 from standalone.family import Family
 from standalone.front import STOP_SIGNALS
 from standalone.kernel import adopt_orphans, dump_no_core
+from standalone.keys import first_key
 from standalone.leftovers import make_private, remove_private
 from standalone.progress import Progress, say
 from standalone.runfile import Run, run_path
@@ -97,13 +98,14 @@ class Supervisor:
         ticker = asyncio.create_task(tick(progress))
         try:
             facts = await start(self.family, progress)
+            key = await first_key(self.family.settings)
         finally:
             ticker.cancel()
             progress.close()
         self.keepers = [asyncio.create_task(self.family.keep(child.program)) for child in self.family.children.values()]
         self.family.run.facts, self.family.run.status = vars(facts), "ready"
         self.family.describe()
-        say(render(facts, Path.cwd()))
+        say(render(facts, Path.cwd(), key))
 
     async def _stop(self) -> None:
         for keeper in self.keepers:

