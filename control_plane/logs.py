@@ -5,6 +5,7 @@ import json
 import logging
 import logging.handlers
 import os
+import re
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -15,6 +16,8 @@ LOG_FILES = 5
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+# A word of a path that may be a credential which somebody put there by mistake: long, of mixed letters and digits.
+_RANDOM = re.compile(r"(?=[\w.~-]*[a-z])(?=[\w.~-]*[A-Z])(?=[\w.~-]*\d)[\w.~-]{20,}", re.ASCII)
 _ENCODER = json.JSONEncoder(default=str, ensure_ascii=False)
 
 
@@ -34,6 +37,11 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return _ENCODER.encode(line)
+
+
+def without_credentials(path: str) -> str:
+    """A path for the log; keys, tokens and passwords in it are cut after four characters."""
+    return _RANDOM.sub(lambda found: f"{found[0][:4]}…", path)
 
 
 class RotatingFile(logging.handlers.RotatingFileHandler):

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from control_plane.errors import ERRORS, ClientLeft
-from control_plane.logs import request_id
+from control_plane.logs import request_id, without_credentials
 from control_plane.metrics import Metrics
 from control_plane.presence import Presence
 from control_plane.problems import problem
@@ -91,7 +91,7 @@ class RequestContext:
             "the client left" if status == CLIENT_LEFT else "request",
             extra={
                 "method": method,
-                "path": scope["path"],
+                "path": without_credentials(scope["path"]),
                 "status": status,
                 "milliseconds": round(1000 * seconds, 1),
                 "correlation_id": correlation,

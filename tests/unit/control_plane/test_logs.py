@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 from control_plane import logs
-from control_plane.logs import JsonFormatter, RotatingFile
+from control_plane.logs import JsonFormatter, RotatingFile, without_credentials
 
 
 def made(folder: Path, max_bytes: int) -> RotatingFile:
@@ -51,3 +51,10 @@ def test_every_line_carries_the_request_id_of_who_logs(tmp_path: Path) -> None:
     handler.close()
     lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
     assert [line.get("request_id") for line in lines] == ["0192", None]
+
+
+def test_a_credential_in_a_path_is_not_logged_and_ids_and_names_are() -> None:
+    assert without_credentials("/keys/ww_3kP9x2aB_dxhdVu1_pYn7RTaZ02HlqFOToUORjTBjkh-9h41yj_8") == "/keys/ww_3…"
+    assert without_credentials("/nowhere/HjtYxWU-A_uIh_inoLFzCcFynlQw0o5V/x") == "/nowhere/HjtY…/x"
+    for path in ("/history/01a21607-e819-75d2-82a9-5a96d23869db", "/models/plants-of-the-river-2026/versions/12.1"):
+        assert without_credentials(path) == path
