@@ -55,7 +55,7 @@ def render(facts: Facts, folder: Path, key: str = "") -> str:
     if key:
         lines += [
             f"  Key       {key}",
-            "            It may do everything, and is shown this once. `weedwatch keys` makes others that may do less.",
+            "            It may do everything, and is shown this once. `weedwatch keys create` makes others for less.",
         ]
     lines += [
         f"  Open      {url}",

@@ -9,7 +9,9 @@ from pathlib import Path
 from standalone.errors import CannotRun
 
 ROOT = Path(__file__).resolve().parent.parent
-SECRET = re.compile("DATABASE_URL|PASSWORD|PGPASS|SECRET|TOKEN|CREDENTIAL|API_KEY|PRIVATE_KEY", re.IGNORECASE)
+SECRET = re.compile(
+    "DATABASE_URL|LIMITS_URL|PASSWORD|PGPASS|SECRET|TOKEN|CREDENTIAL|API_KEY|PRIVATE_KEY", re.IGNORECASE
+)
 """In the name of a variable that may hold a secret; config.properties has the same words."""
 
 

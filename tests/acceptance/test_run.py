@@ -156,6 +156,18 @@ def test_a_busy_port_is_refused_at_once_with_who_holds_it(state: Path) -> None:
     assert "make run`" in run.output
 
 
+def test_open_to_the_network_without_a_credential_is_refused_before_anything_is_started(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    given = environment(state, free_ports(1)[0]) | {"WEEDWATCH_HOST": "0.0.0.0"}  # noqa: S104
+    done = subprocess.run(
+        [*COMMAND, "run"], cwd=ROOT, env=given, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert done.returncode == 1
+    assert "make run: WEEDWATCH_HOST is 0.0.0.0, and WEEDWATCH_AUTH is off" in done.stdout
+    assert not state.exists()
+
+
 def test_a_part_that_cannot_start_is_told_with_its_cause_and_all_else_is_stopped(state: Path, tmp_path: Path) -> None:
     java = tmp_path / "bin" / "java"
     java.parent.mkdir()

@@ -6,8 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from control_plane.__main__ import main
-from control_plane.secret_files import WrongSecretFile
-from control_plane.settings import Settings
+from control_plane.secret_files import WrongSecretFile, is_secret
+from control_plane.settings import Settings, variable_names
+from standalone.settings import SECRET
 
 URL = "postgresql://ann:unguessable@db.example/records"
 
@@ -56,3 +57,23 @@ def test_a_wrong_value_of_a_file_is_named_and_not_told(file: Path) -> None:
         Settings()
     assert "unguessable" not in str(caught.value)
     assert caught.value.errors()[0]["loc"] == ("DATABASE_URL",)
+
+
+def test_every_secret_has_a_documented_file_and_a_name_by_which_other_programs_are_kept_from_it() -> None:
+    fields = zip(Settings.model_fields.values(), variable_names().items(), strict=True)
+    secrets = {variable: description for field, (variable, description) in fields if is_secret(field)}
+    assert {"DATABASE_URL", "WEEDWATCH_LIMITS_URL"} <= set(secrets)
+    for variable, description in secrets.items():
+        assert f"`{variable}_FILE`" in description
+        assert SECRET.search(variable)
+
+
+@pytest.mark.usefixtures("file")
+def test_a_secret_that_need_not_be_there_is_read_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "limits").write_text("redis://:unguessable@cache.example:6379/0")
+    monkeypatch.setenv("WEEDWATCH_LIMITS_URL_FILE", str(tmp_path / "limits"))
+
+    url = Settings().limits_url
+
+    assert url is not None
+    assert url.get_secret_value() == "redis://:unguessable@cache.example:6379/0"
