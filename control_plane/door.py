@@ -10,6 +10,8 @@ from control_plane.errors import Forbidden, ProviderUnavailable, RateLimited, Se
 from control_plane.keyring import Keyring
 from control_plane.lockout import Lockout
 from control_plane.oidc import Issuer
+from control_plane.problems import problem
+from control_plane.refusal import Tally
 from control_plane.throttle import Throttle
 
 _NEEDED = {
@@ -105,6 +107,7 @@ class Door:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self._policy = Policy(POLICY)
+        self._tally = Tally("rate_limited")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -115,12 +118,16 @@ class Door:
         client = scope.get("client")
         address = client[0] if client else ""
         try:
-            caller = scope["state"]["caller"] = await keeper.let_in(
-                self._policy.of(scope["method"], scope["path"]),
-                [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"],
-                address,
-            )
+            caller = scope["state"]["caller"] = await self._let_in(keeper, throttle, address, scope)
             passage = await throttle.enter(caller, address, scope)
+        except RateLimited as error:  # also where there are thousands of them
+            scope["state"]["quiet"] = True
+            self._tally.count()
+            scope["app"].state.parts.metrics.errors.labels(error.code).inc()
+            wait = error.retry_after_seconds
+            answer = problem(error.kind, detail=error.detail, retry_after_seconds=wait, path=scope["path"])
+            await answer(scope, receive, send)
+            return
         except ServingError as error:
             refusal = scope["app"].exception_handlers[ServingError](Request(scope), error)
             await (await refusal)(scope, receive, send)
@@ -129,3 +136,12 @@ class Door:
             await self.app(scope, passage.counted(receive), send)
         finally:
             passage.leave()
+
+    async def _let_in(self, keeper: Keeper, throttle: Throttle, address: str, scope: Scope) -> Caller | None:
+        access = self._policy.of(scope["method"], scope["path"])
+        given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
+        try:
+            return await keeper.let_in(access, given, address)
+        except ServingError:
+            (await throttle.enter(None, address, scope)).leave()  # who is turned away counts for its address, too
+            raise

@@ -49,6 +49,23 @@ class _Refusal:
         return str(number).encode().join(self._parts)
 
 
+class Tally:
+    """Requests refused, told once a second."""
+
+    def __init__(self, code: str) -> None:
+        self._code = code
+        self._untold = 0
+
+    def count(self) -> None:
+        if self._untold == 0:
+            asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
+        self._untold += 1
+
+    def _tell(self) -> None:
+        log.info("requests refused at the door", extra={"code": self._code, "requests": self._untold})
+        self._untold = 0
+
+
 def _identity(scope: Scope) -> str:
     caller: Caller = scope["state"]["caller"]
     return caller.identity
@@ -68,7 +85,7 @@ class RefusalAtTheDoor:
             versioned: _Refusal(f"/v2/models/{{name}}{'/versions/{version}' if versioned else ''}/infer")
             for versioned in (False, True)
         }
-        self._untold = 0
+        self._tally = Tally("overloaded")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = self._refusal(scope)
@@ -81,7 +98,7 @@ class RefusalAtTheDoor:
             return
         scope["route"] = refusal.route
         scope["state"]["quiet"] = True
-        self._tell_later()
+        self._tally.count()
         self._requests.inc()
         self._errors.inc()
         self._errors_public.inc()
@@ -99,12 +116,3 @@ class RefusalAtTheDoor:
         if asked is None or asked[1] != scope["app"].state.parts.settings.model:
             return None
         return self._infer[asked[2] is not None]
-
-    def _tell_later(self) -> None:
-        if self._untold == 0:
-            asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
-        self._untold += 1
-
-    def _tell(self) -> None:
-        log.info("requests refused at the door", extra={"code": "overloaded", "requests": self._untold})
-        self._untold = 0

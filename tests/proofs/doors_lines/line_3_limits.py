@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from tests.doors import Closed, closed
 from tests.proofs.harness import Context
 from tests.proofs.results import Figure, at_least, at_most, for_the_record, none_of
 
-RATE = 2.0  # requests a second that the heavy caller may send
+RATE = 1.0  # requests a second that the heavy caller may send
 TIMES = 10
 SLOWER = 1.5
 FULL_REQUESTS = 1000  # of the light caller, quiet and beside the heavy one each
@@ -42,7 +42,7 @@ def run(context: Context) -> list[Figure]:
 def _beside_a_heavy_caller(context: Context, place: Closed, picture: Path) -> list[Figure]:
     """Quiet and loud blocks in turns, so that what else the machine does is in both."""
     light = place.key("predict", name="light")
-    heavy = place.key("predict", name="heavy", limits={"rate": RATE, "burst": int(2 * RATE)})
+    heavy = place.key("predict", name="heavy", limits={"rate": RATE, "burst": 1})
     data = picture.read_bytes()
     quiet: list[float] = []
     loud: list[float] = []
@@ -50,11 +50,13 @@ def _beside_a_heavy_caller(context: Context, place: Closed, picture: Path) -> li
     flooded: Counter[str] = Counter()
     blocks = context.count(FULL_REQUESTS, at_least=200) // IN_A_BLOCK
     _block(place, light, data, failed)  # warm
-    for _ in range(blocks):
-        quiet += _block(place, light, data, failed)
-        with _flood(place, heavy["Authorization"], picture, flooded):
+    with _flood(place, heavy["Authorization"], picture, flooded) as switch:
+        for _ in range(blocks):
+            quiet += _block(place, light, data, failed)
+            switch()
             time.sleep(1.0)  # until it is over its limit
             loud += _block(place, light, data, failed)
+            switch()
     before, beside = _p95(quiet), _p95(loud)
     seconds = flooded["seconds"]
     sent = sum(count for name, count in flooded.items() if name != "seconds")
@@ -89,14 +91,20 @@ def _p95(took: list[float]) -> float:
 
 
 @contextmanager
-def _flood(place: Closed, authorization: str, picture: Path, counts: Counter[str]) -> Iterator[None]:
+def _flood(place: Closed, authorization: str, picture: Path, counts: Counter[str]) -> Iterator[Callable[[], None]]:
     program = (sys.executable, "-m", "tests.proofs.doors_lines.flood")
     command = [*program, str(place.stack.port), str(TIMES * RATE), str(picture)]
     flood = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | {"FLOOD_AUTHORIZATION": authorization}
     )
+    given = flood.stdin
+    assert given is not None
+
+    def switch() -> None:
+        os.write(given.fileno(), b"\n")
+
     try:
-        yield
+        yield switch
     finally:
         output, _ = flood.communicate(timeout=120)
         counts.update(json.loads(output))

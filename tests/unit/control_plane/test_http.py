@@ -1,5 +1,7 @@
 """What every answer carries, which hosts are answered, whose word for an address is taken, what can be switched off."""
 
+import asyncio
+import logging
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,7 +10,7 @@ import pytest
 from fastapi import Request
 
 from control_plane import beside
-from control_plane.allowance import Allowance
+from control_plane.allowance import NOTHING_LIMITED, Allowance
 from control_plane.app import create_app
 from control_plane.credentials import KeySecrets
 from control_plane.database import Database
@@ -33,11 +35,15 @@ def _database(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://u:p@localhost/db")
 
 
-def client(folder: Path, *, address: str = "127.0.0.1", **settings: object) -> httpx2.AsyncClient:
+def client(
+    folder: Path, *, address: str = "127.0.0.1", limits: Allowance = NOTHING_LIMITED, **settings: object
+) -> httpx2.AsyncClient:
     """A service whose `/who` says what it takes for the client's address and scheme."""
     read = Settings.model_validate({"state_dir": folder, "auth": "keys", **settings})
     app = create_app(read)
-    app.state.parts = SimpleNamespace(settings=read, keeper=KEEPER, throttle=Throttle(Allowance(), Allowance()))
+    app.state.parts = SimpleNamespace(
+        settings=read, keeper=KEEPER, throttle=Throttle(NOTHING_LIMITED, limits), metrics=app.state.metrics
+    )
 
     @app.get("/who")
     async def who(request: Request) -> list[str]:
@@ -174,3 +180,23 @@ async def test_the_metrics_have_a_port_of_their_own_where_that_is_set() -> None:
     with pytest.raises(OSError, match="in use"):
         async with beside.serving(Metrics(), "127.0.0.1", port), beside.serving(Metrics(), "127.0.0.1", port):
             pass
+
+
+async def test_who_is_over_a_limit_gets_a_problem_and_the_log_has_one_line_for_all(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with client(tmp_path, limits=Allowance(rate=0.1, burst=1)) as http:
+        answers = [await http.get(path) for path in ("/nothing", "/nothing", "/v2/nothing", "/info", "/health/live")]
+    assert [each.status_code for each in answers] == [404, 429, 429, 429, 200]
+    assert answers[0].headers["ratelimit"] == '"requests";r=0;t=10'
+    assert answers[1].json()["code"] == "rate_limited"
+    assert answers[1].json()["request_id"] == answers[1].headers["x-request-id"]
+    assert answers[1].headers["ratelimit-policy"] == '"requests";q=1;w=10'
+    assert 1 <= int(answers[1].headers["retry-after"]) <= 11
+    assert answers[1].headers["x-content-type-options"] == "nosniff"
+    assert list(answers[2].json()) == ["error"]
+    await asyncio.sleep(1.2)
+    told = [each for each in caplog.records if each.getMessage() == "requests refused at the door"]
+    assert [vars(each)["requests"] for each in told] == [3]
+    assert sum(each.getMessage() == "request" for each in caplog.records) == 1
