@@ -7,8 +7,10 @@ from typing import Any
 
 import httpx2
 
+from tests.closed import with_provider
 from tests.doors import Closed, bearer, closed
 from tests.hostile.access import ACCESS, SCOPES, Cell, Who, cells
+from tests.issuer.issuing import claims, new_key
 from tests.proofs.harness import Context
 from tests.proofs.results import Figure, is_true, none_of
 from tests.proofs.samples import samples
@@ -23,17 +25,44 @@ def run(context: Context) -> list[Figure]:
     with closed(context.root) as place:
         callers = who_calls(place)
         routes = _routes(place)
-        walked = [(cell, _ask(place, cell)) for cell in cells(callers)]
-        wrong = [
-            f"{cell.method} {cell.target} by {cell.who.name}: {answer.status_code}, not {cell.status or 'let in'}"
-            for cell, answer in walked
-            if not _is_right(cell, answer)
-        ]
         return [
-            none_of("cells of route × caller that are not as the policy says", wrong, len(walked), context.say),
+            _walk(context, "cells of route × caller that are not as the policy says", place.http, callers),
+            _tokens(context, place),
             is_true("routes of the service and of the policy are the same", routes == set(ACCESS), _differ(routes)),
             *_other_owner(context, place),
         ]
+
+
+def _walk(context: Context, what: str, http: httpx2.Client, callers: list[Who]) -> Figure:
+    walked = [(cell, _ask(http, cell)) for cell in cells(callers)]
+    wrong = [
+        f"{cell.method} {cell.target} by {cell.who.name}: {answer.status_code}, not {cell.status or 'let in'}"
+        for cell, answer in walked
+        if not _is_right(cell, answer)
+    ]
+    return none_of(what, wrong, len(walked), context.say)
+
+
+def _tokens(context: Context, place: Closed) -> Figure:
+    """The same where an OpenID provider signs: its own tokens, and those that look like them."""
+    with with_provider(place.stack) as (signed, provider):
+        key = provider.keys[0]
+        good = claims(provider.url, scope="weedwatch:read")
+        bad = {
+            "for another service": key.sign(good | {"aud": "https://other.example"}),
+            "that has ended": key.sign(good | {"exp": good["iat"] - 3600}),
+            "of another provider": key.sign(good | {"iss": "https://login.example"}),
+            "with alg=none": _token({"alg": "none", "kid": key.kid}, good),
+            "signed with another key": new_key(key.kid).sign(good),
+            "that is an ID token": key.sign(good | {"nonce": "n"}, typ="JWT"),
+        }
+        callers = [
+            *(Who(f"a token {what}", bearer(token), None) for what, token in bad.items()),
+            Who("a token without a word", bearer(key.sign(good | {"scope": "openid"})), frozenset()),
+            Who("a token with read", bearer(key.sign(good)), frozenset({"read"})),
+            Who("a token with predict", bearer(provider.token("weedwatch:predict")), frozenset({"predict"})),
+        ]
+        return _walk(context, "cells of route × token that are not as the policy says", signed.http, callers)
 
 
 def who_calls(place: Closed) -> list[Who]:
@@ -60,14 +89,14 @@ def who_calls(place: Closed) -> list[Who]:
     ]
 
 
-def _token(header: dict[str, str], claims: dict[str, str]) -> str:
-    parts = [base64.urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=") for each in (header, claims)]
+def _token(header: dict[str, str], body: dict[str, Any]) -> str:
+    parts = [base64.urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=") for each in (header, body)]
     return ".".join([*parts, ""])
 
 
-def _ask(place: Closed, cell: Cell) -> httpx2.Response:
+def _ask(http: httpx2.Client, cell: Cell) -> httpx2.Response:
     more = BODIES.get(cell.method, {}) if cell.target == "/history" else {}
-    return place.http.request(cell.method, cell.target, headers=dict(cell.who.headers), **more)
+    return http.request(cell.method, cell.target, headers=dict(cell.who.headers), **more)
 
 
 def _is_right(cell: Cell, answer: httpx2.Response) -> bool:

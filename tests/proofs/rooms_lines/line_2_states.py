@@ -15,6 +15,7 @@ from playwright.sync_api import Browser
 
 from tests.browser.chromium import HEIGHTS, Scheme, Visit, chromium, visit
 from tests.changing import fill_store
+from tests.closed import with_keys, with_provider
 from tests.faults.processes import frozen, wait_until
 from tests.proofs.core_lines.arena import Arena, arena
 from tests.proofs.harness import Context, state_folder
@@ -135,12 +136,25 @@ def _stages(place: Arena, look: Look, store: Path) -> None:
     states.keep_one(look.scene)
     add_versions(place, look.scene, store)
     look.at(states.WELL)
+    _closed(place, look)
     place.proxy.refuse()
     look.at(states.DATABASE_AWAY)
     place.proxy.forward()
     if place.writes_again(place.stack.port) is None:
         raise RuntimeError("Nothing was written to PostgreSQL again.")
     place.settle()
+
+
+def _closed(place: Arena, look: Look) -> None:
+    """Beside the open service, one that asks for keys and one where people sign in."""
+    open_port = look.scene.port
+    with with_keys(place.stack) as closed:
+        look.scene.port = closed.port
+        look.at(states.WITH_KEYS)
+    with with_provider(place.stack) as (closed, _):
+        look.scene.port = closed.port
+        look.at(states.WITH_PROVIDER)
+    look.scene.port = open_port
 
 
 def _as_if_new(place: Arena) -> None:

@@ -156,6 +156,32 @@ def deletion(here: Visit, _: Scene) -> None:
     here.heading("The service does not take this credential.")
 
 
+def key_asked(here: Visit, _: Scene) -> None:
+    here.open()
+    expect(here.page.get_by_role("dialog").get_by_label("API key")).to_be_focused()
+
+
+def key_refused(here: Visit, scene: Scene) -> None:
+    key_asked(here, scene)
+    here.page.keyboard.type("a wrong key")
+    here.page.keyboard.press("Enter")
+    here.heading("The service does not take this credential.")
+
+
+def photo_waits_for_a_key(here: Visit, scene: Scene) -> None:
+    key_asked(here, scene)
+    here.page.get_by_role("button", name="Not now").click()
+    here.page.set_input_files("input[type=file]", [scene.sample("fern.jpg")])
+    here.page.get_by_text("It is sent when you have signed in").wait_for()
+
+
+def sign_in(here: Visit, _: Scene) -> None:
+    here.open()
+    here.page.get_by_role("dialog").get_by_role("button", name="Sign in").wait_for()
+    here.page.get_by_text("Use an API key instead").click()
+    here.page.get_by_label("API key").wait_for()
+
+
 def status(here: Visit, _: Scene) -> None:
     here.open("status")
     here.page.get_by_text("Ready.").wait_for()
@@ -334,3 +360,11 @@ def keep_one(scene: Scene) -> None:
 
 def verdict_of(port: int, picture: bytes) -> str:
     return str(predict(port, picture, 30).body.get("verdict"))
+
+
+WITH_KEYS: dict[str, Show] = {
+    "key-asked": key_asked,
+    "key-refused": key_refused,
+    "key-photo-waits": photo_waits_for_a_key,
+}
+WITH_PROVIDER: dict[str, Show] = {"sign-in": sign_in}
