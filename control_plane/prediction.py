@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 BLAMED = (ModelNotLoaded, ProcessingError, DeadlineExceeded)  # what a version may be to blame for
 CANARY_PATIENCE = 0.5
 LEAST_TOP_K = 5  # the verdict needs the best few, however few the client wants
+MOST_CONFIDENCE = 1.01  # of all labels together; rounding adds up
 MAX_TOP_K = 100  # of archives that cannot read tensors
 
 
@@ -135,6 +136,7 @@ class Predictor:
         """The best label of a reference picture by the same way, without a record."""
         item = Item(reference.picture, {"request_id": str(request_id), "top_k": LEAST_TOP_K}, deadline)
         inference = await served.lane.run(item, served.send, pixels=0, deadline=deadline, priority=Priority.PROBE)
+        check_answer(served.archive, inference)
         served.last_success = monotonic()
         return inference.predictions[0]
 
@@ -157,6 +159,7 @@ class Predictor:
         )
         pixels = picture.width * picture.height
         inference = await served.lane.run(item, served.send, pixels=pixels, deadline=deadline, caller=asked.caller)
+        check_answer(served.archive, inference)
         for stage in ("preprocess", "inference", "postprocess"):
             if stage in inference.seconds:
                 self._metrics.stage_seconds.labels(stage).observe(inference.seconds[stage])
@@ -202,6 +205,16 @@ class Predictor:
         self._metrics.predictions.labels(*labels, outcome).inc()
         self._metrics.prediction_seconds.labels(*labels).observe(seconds)
         self._metrics.milliseconds_public.observe(1000 * seconds)
+
+
+def check_answer(archive: Archive, inference: Inference) -> None:
+    """Raises ProcessingError when this cannot be what the version says: it would be recorded as true."""
+    names = [each.label for each in inference.predictions]
+    confidences = [each.confidence for each in inference.predictions]
+    if not set(names) <= set(archive.labels) or len(set(names)) < len(names):
+        raise ProcessingError(cause="labels that the version does not have, or one of them twice")
+    if confidences != sorted(confidences, reverse=True) or sum(confidences) > MOST_CONFIDENCE:
+        raise ProcessingError(cause="confidences that are not in order, or more than one in all")
 
 
 def check_fits(archive: Archive, shape: tuple[int, ...] | None, top_k: int) -> None:

@@ -29,7 +29,10 @@ DESCRIBE_SECONDS = 3.0  # a frozen TorchServe must be known within five seconds
 CHANGE_SECONDS = 30.0  # register unpacks the archive before it answers
 KEEP_ALIVE_SECONDS = 30
 TENSOR_LIGHTER = 16  # eight of 224 × 224 travel together
+MAX_ANSWER_BYTES = 32 * 2**20  # thousands of labels for each part of a frame
 OCTETS = "application/octet-stream"  # TorchServe answers 500 to its own default, the urlencoded form type
+# What comes of reading an answer that is not as it should be.
+NO_ANSWER = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
 
 
 class TorchServeUnreachable(Exception):
@@ -168,8 +171,10 @@ class TorchServe:
     async def _post(self, url: str, body: bytes) -> tuple[int, bytes]:
         timeout = aiohttp.ClientTimeout(total=self._max_answer_seconds, sock_connect=2)
         headers = {"Content-Type": OCTETS, frame.HEADER: "1"}
-        async with self._inference.session.post(url, data=body, headers=headers, timeout=timeout) as answer:
-            return answer.status, await answer.read()
+        async with self._inference.session.post(
+            url, data=body, headers=headers, timeout=timeout, allow_redirects=False
+        ) as answer:
+            return answer.status, await _read(answer)
 
     async def versions(self, model: str) -> dict[str, list[Worker]]:
         """The workers of each version that is registered."""
@@ -178,18 +183,21 @@ class TorchServe:
             return {}
         if status != 200:
             raise TorchServeUnreachable(f"describe answered {status}: {_message(body)}")
-        return {
-            str(version["modelVersion"]): [
-                Worker(
-                    str(each["id"]),
-                    int(each["pid"]),
-                    each["status"] == "READY",
-                    int(each.get("memoryUsage", 0)) or None,
-                )
-                for each in version["workers"]
-            ]
-            for version in json.loads(body)
-        }
+        try:
+            return {
+                str(version["modelVersion"]): [
+                    Worker(
+                        str(each["id"]),
+                        int(each["pid"]),
+                        each["status"] == "READY",
+                        int(each.get("memoryUsage", 0)) or None,
+                    )
+                    for each in version["workers"]
+                ]
+                for version in json.loads(body)
+            }
+        except (*NO_ANSWER, AttributeError) as error:
+            raise TorchServeUnreachable("describe answered something that nobody can read") from error
 
     async def register(self, archive: str, workers: int) -> None:
         """Begin to load an archive of the model store; `workers()` tells when they are ready.
@@ -224,21 +232,37 @@ class TorchServe:
         headers = {"Content-Type": OCTETS}
         try:
             async with self._management.session.request(
-                method, self._management.url + path, params=query, headers=headers, timeout=timeout
-            ) as answer:
-                return answer.status, await answer.read()
+                method, self._management.url + path, params=query, headers=headers, timeout=timeout,
+                allow_redirects=False,
+            ) as answer:  # fmt: skip
+                return answer.status, await _read(answer)
         except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
             raise TorchServeUnreachable("TorchServe's management API does not answer.") from error
+
+
+async def _read(answer: aiohttp.ClientResponse) -> bytes:
+    """The body; no more of it than an answer may be.
+
+    Raises:
+        aiohttp.ClientPayloadError: It is larger.
+    """
+    body = bytearray()
+    async for block in answer.content.iter_any():
+        body += block
+        if len(body) > MAX_ANSWER_BYTES:
+            raise aiohttp.ClientPayloadError(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
+    return bytes(body)
 
 
 def _outcomes(body: bytes, count: int) -> list[Inference | ServingError]:
     try:
         parts = frame.unpack(body)
-    except ValueError as error:
+        outcomes = [_outcome(int(part.header.get("status", 0)), part.body) for part in parts]
+    except NO_ANSWER as error:
         raise ProcessingError(cause=str(error)) from error
     if len(parts) != count:
         raise ProcessingError(cause=f"{len(parts)} answers to {count} pictures")
-    return [_outcome(int(part.header.get("status", 0)), part.body) for part in parts]
+    return outcomes
 
 
 def _outcome(status: int, body: bytes) -> Inference | ServingError:
@@ -255,7 +279,7 @@ def _inference(body: bytes) -> Inference:
         answer = json.loads(body)
         labels = tuple(Label(str(each["label"]), float(each["confidence"])) for each in answer["predictions"])
         seconds = {str(stage): float(value) for stage, value in answer["seconds"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (*NO_ANSWER, AttributeError) as error:
         raise ProcessingError from error
     if not labels or not all(0 <= each.confidence <= 1 for each in labels):
         raise ProcessingError
@@ -266,7 +290,7 @@ def _refusal(status: int, body: bytes) -> ServingError:
     """Our error for an answer that is not 200; the handler's bodies have a string code, TorchServe's an integer."""
     try:
         answer = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = {}
     code, message = (answer.get("code"), str(answer.get("message", ""))) if isinstance(answer, dict) else (None, "")
     if isinstance(code, str) and code in PICTURE_ERRORS:
@@ -286,5 +310,5 @@ def _message(body: bytes) -> str:
     try:
         answer: Any = json.loads(body)
         return str(answer.get("message", answer.get("status", "")))[:500]
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return ""

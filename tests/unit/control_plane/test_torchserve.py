@@ -1,11 +1,17 @@
 """Every status that TorchServe gives becomes one of our errors; the bodies are the ones it really sends."""
 
 import json
+import struct
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from control_plane.archives import Archive
+from control_plane.domain import Label
 from control_plane.errors import ERRORS, ProcessingError
-from control_plane.torchserve import _inference, _outcomes, _refusal
+from control_plane.prediction import check_answer
+from control_plane.torchserve import Inference, _inference, _outcomes, _refusal
 from handlers import frame
 
 
@@ -49,6 +55,7 @@ def test_internals_of_torchserve_never_reach_the_client() -> None:
         b'{"predictions": [{"label": "a", "confidence": NaN}], "seconds": {}}',
         b'{"predictions": [{"label": "a", "confidence": 1.5}], "seconds": {}}',
         b'{"predictions": [{"label": "a"}], "seconds": {}}',
+        b"[" * 100_000,
     ],
 )
 def test_an_answer_that_is_none_is_a_processing_error(body: bytes) -> None:
@@ -71,7 +78,34 @@ def test_each_picture_of_a_frame_has_an_outcome_of_its_own() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("body", [b"", b"\0\0\0\2", frame.pack([]), b"\xff" * 50])
+def _of_status(status: object) -> bytes:
+    return frame.pack([frame.Part({"status": status}, b"{}")])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"\0\0\0\2", frame.pack([]), b"\xff" * 50),
+        *(_of_status("fine"), _of_status(None), _of_status([200]), _of_status(1e400)),
+        struct.pack("!III", 1, 100_000, 0) + b"[" * 100_000,
+    ],
+)
 def test_a_frame_that_does_not_fit_is_a_processing_error(body: bytes) -> None:
     with pytest.raises(ProcessingError):
         _outcomes(body, 1)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [("elsewhere", 0.9)],
+        [("a", 0.4), ("a", 0.3)],
+        [("a", 0.3), ("b", 0.4)],
+        [("a", 0.9), ("b", 0.9)],
+    ],
+)
+def test_what_the_version_cannot_have_said_is_not_recorded(said: list[tuple[str, float]]) -> None:
+    archive = cast(Archive, SimpleNamespace(labels=("a", "b")))
+    check_answer(archive, Inference((Label("b", 0.6), Label("a", 0.4)), {}))
+    with pytest.raises(ProcessingError):
+        check_answer(archive, Inference(tuple(Label(*each) for each in said), {}))
