@@ -35,7 +35,12 @@ CSV_COLUMNS = (
 )  # fmt: skip
 
 
-@router.get("/history", summary="List predictions, newest first", response_model=Page)
+@router.get(
+    "/history",
+    summary="List predictions, newest first",
+    response_model=Page,
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
 async def list_history(
     service: Service,
     caller: By,
