@@ -72,7 +72,7 @@ async def compare(clients: dict[str, TorchServe], photo: bytes, pairs: int) -> d
     times: dict[str, list[float]] = {name: [] for name in clients}
     version = plants_archive().stem.removeprefix(f"{MODEL}-")
     for number in range(WARM_UP + pairs):
-        for name in random.sample(list(clients), len(clients)):
+        for name in random.SystemRandom().sample(list(clients), len(clients)):
             began = time.perf_counter()
             item = Item(photo, {"request_id": f"{number}", "top_k": 3}, time.monotonic() + 30)
             (answer,) = await clients[name].infer(MODEL, version, [item])
