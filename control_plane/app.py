@@ -14,6 +14,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from control_plane import beside, credentials, oidc, pages, problems
 from control_plane.access import without_policy
+from control_plane.anchor import Anchor
 from control_plane.changes import Changes
 from control_plane.counters import Counters
 from control_plane.credentials import KeySecrets
@@ -39,7 +40,7 @@ from control_plane.refusal import RefusalAtTheDoor
 from control_plane.replays import Replays
 from control_plane.replicas import Share
 from control_plane.requests import RequestContext
-from control_plane.routes import access, health, history, inference_protocol, info, keys, models, predict, status
+from control_plane.routes import access, audit, health, history, inference_protocol, info, keys, models, predict, status
 from control_plane.schemas import Problem
 from control_plane.series import Series
 from control_plane.settings import Settings
@@ -84,7 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
         responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
     )
     app.state.metrics = metrics
-    for routes in (predict, history, models, health, info, status, inference_protocol, keys, access):
+    for routes in (predict, history, models, health, info, status, inference_protocol, keys, access, audit):
         app.include_router(routes.router)
     problems.add_handlers(app, metrics)
     pages.add(app, docs=settings.docs, connects_to=issuer.provider.origin if issuer else None)
@@ -205,6 +206,7 @@ async def _open(
         probe_seconds=settings.probe_seconds,
     )
     series = Series(metrics)
+    anchor = Anchor(database, settings.state_dir / "audit", settings.replica)
     for work in (
         recorder.run(),
         recorder.replay(),
@@ -217,6 +219,7 @@ async def _open(
         readiness.run(),
         series.run(),
         *([issuer.provider.run()] if issuer else []),
+        anchor.run(),
     ):
         stack.push_async_callback(_end, asyncio.create_task(work))
     return Parts(
@@ -234,6 +237,7 @@ async def _open(
         keyring=keyring,
         keeper=Keeper(settings.auth, keyring, token, issuer, Lockout(settings.allowed_bad_credentials, counters)),
         throttle=Throttle(settings.allowed_callers, settings.allowed_addresses, counters),
+        anchor=anchor,
     )
 
 

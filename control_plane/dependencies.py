@@ -9,6 +9,7 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 
+from control_plane.anchor import Anchor
 from control_plane.callers import Caller
 from control_plane.database import Database
 from control_plane.dispatch import Dispatcher
@@ -46,6 +47,7 @@ class Parts:
     keyring: Keyring
     keeper: Keeper
     throttle: Throttle
+    anchor: Anchor
 
     @property
     def dispatcher(self) -> Dispatcher | None:

@@ -43,6 +43,9 @@ class Prediction:
     subject: str | None
     role: str = "stable"
     owner: str | None = None
+    taken_at: datetime | None = None
+    """By the camera's clock, without a zone; read from the picture, when it was kept."""
+    place_from_picture: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,8 @@ def from_json(text: bytes) -> Prediction:
     """
     values: dict[str, Any] = json.loads(text)
     values["request_id"] = UUID(values["request_id"])
-    values["created_at"] = datetime.fromisoformat(values["created_at"])
+    for name in ("created_at", "taken_at"):
+        values[name] = datetime.fromisoformat(values[name]) if values.get(name) else None
     for name in ("image_sha256", "picture_sha256"):
         values[name] = bytes.fromhex(values[name]) if values[name] is not None else None
     return Prediction(**values)
@@ -111,17 +115,19 @@ async def record_all(connection: Connection, rows: Sequence[Prediction], *, repl
         INSERT INTO predictions (
             request_id, correlation_id, created_at, model, version, verdict, label, common_name, confidence,
             predictions, processing_seconds, image_sha256, image_bytes, image_format, image_width,
-            image_height, consent, picture_sha256, latitude, longitude, subject, role, owner)
+            image_height, consent, picture_sha256, latitude, longitude, subject, role, owner,
+            taken_at, place_from_picture)
         SELECT
             request_id, correlation_id, created_at, model, version, verdict, label, common_name, confidence,
             predictions, processing_seconds, decode(image_sha256, 'hex'), image_bytes, image_format, image_width,
-            image_height, consent, decode(picture_sha256, 'hex'), latitude, longitude, subject, role, owner
+            image_height, consent, decode(picture_sha256, 'hex'), latitude, longitude, subject, role, owner,
+            taken_at, place_from_picture
         FROM jsonb_to_recordset(%(rows)s::jsonb) AS given (
             request_id uuid, correlation_id text, created_at timestamptz, model text, version text, verdict text,
             label text, common_name text, confidence float8, predictions jsonb, processing_seconds float8,
             image_sha256 text, image_bytes bigint, image_format text, image_width integer, image_height integer,
             consent boolean, picture_sha256 text, latitude float8, longitude float8, subject text,
-            role text, owner text)
+            role text, owner text, taken_at timestamp, place_from_picture boolean)
         WHERE NOT %(replayed)s OR NOT EXISTS (SELECT FROM deletions WHERE before > given.request_id)
         ON CONFLICT (request_id) DO NOTHING
         """,
@@ -200,7 +206,8 @@ async def amend(connection: Connection, row: Prediction) -> None:
         """
         UPDATE predictions
         SET consent = %(consent)s, picture_sha256 = %(picture_sha256)s, latitude = %(latitude)s,
-            longitude = %(longitude)s, subject = %(subject)s
+            longitude = %(longitude)s, subject = %(subject)s, taken_at = %(taken_at)s,
+            place_from_picture = %(place_from_picture)s
         WHERE request_id = %(request_id)s
         """,
         vars(row) | {"predictions": None},

@@ -15,6 +15,8 @@ LOG_BYTES = 20 * 2**20
 LOG_FILES = 5
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+address: ContextVar[str | None] = ContextVar("address", default=None)
+"""Of who sent the request; for the audit."""
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 # A word of a path that may be a credential which somebody put there by mistake: long, of mixed letters and digits.
 _RANDOM = re.compile(r"(?=[\w.~-]*[a-z])(?=[\w.~-]*[A-Z])(?=[\w.~-]*\d)[\w.~-]{20,}", re.ASCII)

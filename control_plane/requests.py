@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from control_plane.errors import ERRORS, ClientLeft
-from control_plane.logs import request_id, without_credentials
+from control_plane.logs import address, request_id, without_credentials
 from control_plane.metrics import Metrics
 from control_plane.presence import Presence
 from control_plane.problems import problem
@@ -40,6 +40,7 @@ class RequestContext:
         correlation = _correlation_id(scope)
         scope.setdefault("state", {}).update(request_id=minted, correlation_id=correlation, presence=Presence())
         token = request_id.set(str(minted))
+        came_from = address.set(scope["client"][0] if scope.get("client") else None)
         status = 0
         started = monotonic()
 
@@ -76,6 +77,7 @@ class RequestContext:
         finally:
             self._note(scope, status, monotonic() - started, correlation)
             request_id.reset(token)
+            address.reset(came_from)
 
     def _note(self, scope: Scope, status: int, seconds: float, correlation: str | None) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")

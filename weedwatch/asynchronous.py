@@ -17,7 +17,7 @@ from weedwatch.errors import Refused, Unreachable
 from weedwatch.exchange import EVENT_SECONDS, LOOK_SECONDS, WATCH_SECONDS, Limits, Outcome, not_checked, unfinished
 from weedwatch.progress import Listener, Pace
 from weedwatch.settings import Settings, load
-from weedwatch.types import Operation, Prediction, Version
+from weedwatch.types import Operation, Prediction, Verification, Version
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -81,6 +81,8 @@ class AsyncClient:
     cancel = _sent(calls.cancel)
     history = _sent(calls.history)
     sighting = _sent(calls.sighting)
+    audit = _sent(calls.audit)
+    verification = _sent(calls.verification)
     api = _sent(calls.api)
     access = _sent(calls.access)
     keys = _sent(calls.keys)
@@ -133,6 +135,18 @@ class AsyncClient:
         async with self._stream("/history", params=calls.export(filters)) as table:
             async for piece in table.aiter_bytes():
                 yield piece
+
+    async def verify_audit(self, *, progress: Listener | None = None) -> Verification:
+        """Whether the whole audit holds; asked in parts, so that its length does not matter."""
+        rows, cursor, pace = 0, None, None
+        while True:
+            part = await self.verification(limit=calls.AUDIT_ROWS, cursor=cursor)
+            rows, cursor = rows + part.rows, part.next_cursor
+            if cursor is None:
+                return part.model_copy(update={"rows": rows})
+            pace = pace or Pace("verifying", part.total, "rows")
+            if progress:
+                progress(pace.at(rows))
 
     async def watch(self, operation: Operation, *, timeout_seconds: float = WATCH_SECONDS) -> AsyncIterator[Operation]:
         """The change each time that it is further, until it has ended.

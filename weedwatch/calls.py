@@ -11,6 +11,7 @@ from urllib.parse import quote
 from weedwatch.progress import Listener
 from weedwatch.types import (
     Access,
+    AuditPage,
     Evidence,
     Health,
     Info,
@@ -24,6 +25,7 @@ from weedwatch.types import (
     Page,
     Prediction,
     Ready,
+    Verification,
     Version,
 )
 
@@ -31,6 +33,8 @@ T = TypeVar("T")
 
 Picture = str | Path | bytes
 """A file or its bytes."""
+
+AUDIT_ROWS = 20_000  # verified in one request
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,6 +271,19 @@ def export(filters: Filters) -> dict[str, Any]:
 def sighting(request_id: str) -> Call[Prediction]:
     """One record."""
     return Call(method="GET", path=f"/history/{quote(request_id, safe='')}", parse=Prediction.model_validate)
+
+
+def audit(*, limit: int = 50, cursor: int | None = None) -> Call[AuditPage]:
+    """One page of admin acts, newest first; its `next_cursor` leads to the next one."""
+    asked = _given({"limit": limit, "cursor": cursor})
+    return Call(method="GET", path="/audit", params=asked, admin=True, parse=AuditPage.model_validate)
+
+
+def verification(*, limit: int | None = None, cursor: int | None = None) -> Call[Verification]:
+    """Whether the rows of the audit follow from each other: all, or `limit` from `cursor` on."""
+    asked = _given({"limit": limit, "cursor": cursor})
+    path = "/audit/verification"
+    return Call(method="GET", path=path, params=asked, admin=True, parse=Verification.model_validate)
 
 
 def api(method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Call[Any]:

@@ -17,7 +17,7 @@ from weedwatch.errors import Refused, Unreachable
 from weedwatch.exchange import EVENT_SECONDS, LOOK_SECONDS, WATCH_SECONDS, Limits, Outcome, not_checked, unfinished
 from weedwatch.progress import Listener, Pace
 from weedwatch.settings import Settings, load
-from weedwatch.types import Operation, Prediction, Version
+from weedwatch.types import Operation, Prediction, Verification, Version
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -88,6 +88,8 @@ class Client:
     cancel = _sent(calls.cancel)
     history = _sent(calls.history)
     sighting = _sent(calls.sighting)
+    audit = _sent(calls.audit)
+    verification = _sent(calls.verification)
     api = _sent(calls.api)
     access = _sent(calls.access)
     keys = _sent(calls.keys)
@@ -137,6 +139,18 @@ class Client:
         """All records as one table (CSV), in pieces as they come."""
         with self._stream("/history", params=calls.export(filters)) as table:
             yield from table.iter_bytes()
+
+    def verify_audit(self, *, progress: Listener | None = None) -> Verification:
+        """Whether the whole audit holds; asked in parts, so that its length does not matter."""
+        rows, cursor, pace = 0, None, None
+        while True:
+            part = self.verification(limit=calls.AUDIT_ROWS, cursor=cursor)
+            rows, cursor = rows + part.rows, part.next_cursor
+            if cursor is None:
+                return part.model_copy(update={"rows": rows})
+            pace = pace or Pace("verifying", part.total, "rows")
+            if progress:
+                progress(pace.at(rows))
 
     def watch(self, operation: Operation, *, timeout_seconds: float = WATCH_SECONDS) -> Iterator[Operation]:
         """The change each time that it is further, until it has ended.

@@ -307,3 +307,42 @@ class Access(Answer):
 
     mode: Literal["off", "keys", "oidc"]
     caller: Caller | None
+
+
+class AuditRow(Answer):
+    """One admin act; `request_id` and `address` say who asked for it, where somebody did."""
+
+    number: int
+    created_at: datetime
+    actor: str
+    action: str
+    facts: dict[str, Any]
+    request_id: str | None = None
+    address: str | None = None
+    digest: str
+
+
+class AuditPage(Answer):
+    """Some acts, newest first; `next_cursor` leads to older ones."""
+
+    items: tuple[AuditRow, ...]
+    next_cursor: int | None
+
+
+class BrokenRow(Answer):
+    """The first row of the audit that does not hold: changed, missing, reordered or cut off."""
+
+    number: int
+    fault: str
+    message: str
+
+
+class Verification(Answer):
+    """Whether the rows that were looked at follow from each other; `next_cursor` leads to those behind them."""
+
+    holds: bool
+    rows: int
+    total: int
+    broken: BrokenRow | None
+    head: str
+    next_cursor: int | None = None

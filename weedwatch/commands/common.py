@@ -17,6 +17,7 @@ class Code(IntEnum):
 
     DONE = 0
     OUR_BUG = 1
+    NOT_WHOLE = 1  # the audit
     USAGE = 2
     REFUSED = 3
     NOT_FOUND = 4

@@ -1,6 +1,6 @@
 """The whole program: every command, and how it ends.
 
-Exit codes: 0 done, 1 our bug, 2 wrong usage, 3 refused, 4 not found, 5 not reached or not ready,
+Exit codes: 0 done, 1 our bug or an audit that does not hold, 2 wrong usage, 3 refused, 4 not found, 5 not reached or not ready,
 6 worth another try later, 7 less sure than asked for, 130 interrupted.
 """
 
@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from weedwatch.commands import keys, models, photos, service, sightings
+from weedwatch.commands import audit, keys, models, photos, service, sightings
 from weedwatch.commands.common import Code, code_of, flags, sentence_of
 from weedwatch.errors import WeedwatchError
 
@@ -25,6 +25,7 @@ for each in (service.status, service.open_page, service.api, service.errors, key
 app.add_typer(models.app, name="models")
 app.add_typer(sightings.app, name="sightings")
 app.add_typer(keys.app, name="keys")
+app.add_typer(audit.app, name="audit")
 app.add_typer(service.config, name="config")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import psycopg
 
-from control_plane import audit
+from control_plane import anchor
 from tests.changing import MODEL, Changing, changing
 from tests.checker.client import asking
 from tests.faults.postgres import own_postgres
@@ -110,4 +110,5 @@ def _sick(place: Changing) -> Figure:
 
 async def _first_broken(url: str) -> int | None:
     async with await psycopg.AsyncConnection.connect(url) as connection:
-        return await audit.first_broken(connection)
+        broken = (await anchor.look_through(connection)).broken
+    return broken.number if broken else None

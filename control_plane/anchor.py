@@ -1,0 +1,177 @@
+"""Whether the audit is whole.
+
+Each replica keeps the newest row that it saw outside the database: rows missing at the end, or a chain that was
+computed anew, are found too.
+"""
+
+import asyncio
+import json
+import logging
+import os
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from control_plane import audit
+from control_plane.audit import Act, Head
+from control_plane.database import Connection, Database, within
+from control_plane.errors import Conflict, DatabaseUnavailable
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0
+VERIFY_SECONDS = 600.0
+MOST_ROWS = 2**62
+
+Fault = Literal["changed", "missing", "reordered", "cut off"]
+_SENTENCES: dict[Fault, str] = {
+    "changed": "Row {number} is not what was written: its content, or the row before it, has another digest.",
+    "missing": "Row {number} is missing.",
+    "reordered": "Row {number} stands in a wrong place: what stands there belongs elsewhere.",
+    "cut off": "Row {number} is missing: {replica} saw row {seen}, and the table ends before it.",
+}
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The first row that does not hold, and why."""
+
+    number: int
+    fault: Fault
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Verified:
+    """`rows` were looked at, up to `head`; `following` is the number to go on from when there are more."""
+
+    rows: int
+    head: Head
+    total: int
+    broken: Broken | None
+    following: int | None
+
+
+class Anchor:
+    def __init__(self, database: Database, folder: Path, replica: str) -> None:
+        """`folder` may be shared by replicas: each has a file of its own, and all are compared."""
+        self._database = database
+        self._folder = folder
+        self._replica = replica
+        self._one = asyncio.Semaphore(1)
+        self._told: Head | None = None
+
+    async def run(self) -> None:
+        """Until cancelled: keep the newest row, and say loudly when the one kept is gone."""
+        while True:
+            try:
+                if self._database.ready and self._database.up:
+                    await self.keep()
+            except DatabaseUnavailable:
+                pass
+            except Exception:
+                log.exception("the newest row of the audit cannot be kept")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def keep(self) -> None:
+        """Keep the newest row that the database has committed."""
+        await within(self._database.timeout_seconds, self._keep())
+
+    async def verify(self, first: int = 1, at_most: int = MOST_ROWS) -> Verified:
+        """Read rows in their order and compare; the newest rows that the replicas saw are looked up too.
+
+        Raises:
+            Conflict: Somebody else is at it.
+            DatabaseUnavailable: It cannot be read, or not in time.
+        """
+        if self._one.locked():
+            raise Conflict("The audit is being verified already. Ask again when that has ended.")
+        async with self._one:
+            return await within(VERIFY_SECONDS, self._verify(first, at_most))
+
+    async def _keep(self) -> None:
+        async with self._database.connection() as connection:
+            known = self._kept().get(self._replica)
+            newest = await audit.head(connection)
+            if known == newest:
+                return
+            if known and not await _is_there(connection, known):
+                if self._told != newest:
+                    log.error("the audit has lost rows that this replica saw", extra={"row": known.number})
+                    self._told = newest
+                return
+        log.info("audit", extra={"row": newest.number, "digest": newest.digest.hex()})
+        await asyncio.to_thread(_write, self._folder / f"{self._replica}.json", newest)
+
+    async def _verify(self, first: int, at_most: int) -> Verified:
+        async with self._database.connection() as connection, connection.transaction():
+            found = await look_through(connection, first, at_most)
+            if found.broken or found.following:
+                return found
+            return replace(found, broken=await self._cut_off(connection, found.head))
+
+    async def _cut_off(self, connection: Connection, newest: Head) -> Broken | None:
+        for replica, seen in sorted(self._kept().items(), key=lambda item: item[1].number):
+            if seen.number > newest.number:
+                return _broken(newest.number + 1, "cut off", replica=replica, seen=seen.number)
+            if not await _is_there(connection, seen):
+                return _broken(seen.number, "changed")
+        return None
+
+    def _kept(self) -> dict[str, Head]:
+        """By replica; a file that cannot be read counts as none, and is said."""
+        found = {}
+        for file in self._folder.glob("*.json"):
+            try:
+                content = json.loads(file.read_text())
+                found[file.stem] = Head(int(content["row"]), bytes.fromhex(content["digest"]))
+            except (OSError, ValueError, KeyError, TypeError):
+                log.exception("what a replica saw of the audit cannot be read", extra={"file": str(file)})
+        return found
+
+
+async def look_through(connection: Connection, first: int = 1, at_most: int = MOST_ROWS) -> Verified:
+    """The table by itself, from a row on whose predecessor an earlier call has found whole; inside a transaction."""
+    newest = await audit.head(connection)
+    act = await audit.find(connection, first - 1)
+    before, rows = Head(first - 1, act.digest if act else audit.GENESIS), 0
+    async for act in audit.acts_from(connection, first, at_most):
+        if not audit.follows(act, before):
+            return Verified(rows, before, newest.number, await _fault(connection, act, before), None)
+        before, rows = Head(act.id, act.digest), rows + 1
+        if rows % audit.ROWS_AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return Verified(rows, before, newest.number, None, before.number + 1 if before.number < newest.number else None)
+
+
+async def _is_there(connection: Connection, head: Head) -> bool:
+    if head == audit.START:
+        return True
+    act = await audit.find(connection, head.number)
+    return act is not None and act.digest == head.digest
+
+
+async def _fault(connection: Connection, act: Act, before: Head) -> Broken:
+    number = before.number + 1
+    near = {act.id - 1, act.id + 1}
+    if any(audit.is_whole(act, each) for each in near | set(await audit.places_of(connection, act)) if each != act.id):
+        return _broken(number, "reordered")
+    return _broken(number, "missing" if act.id != number else "changed")
+
+
+def _broken(number: int, fault: Fault, **facts: object) -> Broken:
+    return Broken(number, fault, _SENTENCES[fault].format(number=number, **facts))
+
+
+def _write(file: Path, head: Head) -> None:
+    """Whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    fresh = file.with_suffix(".new")
+    with suppress(FileNotFoundError):
+        fresh.unlink()
+    with fresh.open("w") as out:
+        out.write(json.dumps({"row": head.number, "digest": head.digest.hex()}))
+        out.flush()
+        os.fsync(out.fileno())
+    fresh.replace(file)
