@@ -37,6 +37,7 @@ from control_plane.prediction import Predictor
 from control_plane.readiness import Readiness
 from control_plane.recording import Recorder
 from control_plane.refusal import RefusalAtTheDoor
+from control_plane.removals import Removals
 from control_plane.replays import Replays
 from control_plane.replicas import Share
 from control_plane.requests import RequestContext
@@ -46,6 +47,7 @@ from control_plane.series import Series
 from control_plane.settings import Settings
 from control_plane.shadow import Shadows
 from control_plane.spool import Spool
+from control_plane.stores import Store, open_store
 from control_plane.throttle import Throttle
 from control_plane.torchserve import TorchServe
 from control_plane.version import VERSION
@@ -58,18 +60,19 @@ def create_app(settings: Settings) -> FastAPI:
     """The service.
 
     Raises:
-        ValueError: The admin token, the secret of the keys or the OpenID provider cannot be used.
+        ValueError: The admin token, the secret of the keys, the OpenID provider or the place for pictures is of no use.
         RuntimeError: A route has no line in the policy.
     """
     metrics = Metrics()
     token = credentials.admin_token(settings.admin_token_file, settings.state_dir)
     key_secrets = KeySecrets.load(settings.key_secret_file, settings.state_dir)
     issuer = oidc.issuer_from(settings) if settings.auth == "oidc" else None
+    store = open_store(settings.pictures_url, settings.pictures_dir)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            app.state.parts = await _open(stack, settings, metrics, token, key_secrets, issuer)
+            app.state.parts = await _open(stack, settings, metrics, token, key_secrets, issuer, store)
             if settings.metrics_port is not None:
                 await stack.enter_async_context(beside.serving(metrics, settings.metrics_host, settings.metrics_port))
             yield
@@ -124,6 +127,7 @@ async def _open(
     token: str,
     key_secrets: KeySecrets,
     issuer: Issuer | None,
+    store: Store,
 ) -> Parts:
     database = Database(
         settings.database_url.get_secret_value(),
@@ -177,7 +181,8 @@ async def _open(
         handler_log=settings.handler_log,
     )
     share.report = fleet.facts
-    pictures = Pictures(settings.pictures_dir)
+    pictures = Pictures(store)
+    removals = Removals(database, pictures)
     wishes = Wishes(database, fleet, settings.model_store)
     changes = Changes(
         database=database,
@@ -220,6 +225,7 @@ async def _open(
         series.run(),
         *([issuer.provider.run()] if issuer else []),
         anchor.run(),
+        removals.run(),
     ):
         stack.push_async_callback(_end, asyncio.create_task(work))
     return Parts(
@@ -230,6 +236,7 @@ async def _open(
         wishes=wishes,
         intake=intake,
         pictures=pictures,
+        removals=removals,
         predictor=predictor,
         readiness=readiness,
         replays=Replays(database, metrics),

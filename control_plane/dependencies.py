@@ -22,6 +22,7 @@ from control_plane.metrics import Metrics
 from control_plane.pictures import Pictures
 from control_plane.prediction import Predictor
 from control_plane.readiness import Readiness
+from control_plane.removals import Removals
 from control_plane.replays import Replays
 from control_plane.series import Series
 from control_plane.settings import Settings
@@ -40,6 +41,7 @@ class Parts:
     wishes: Wishes
     intake: Intake
     pictures: Pictures
+    removals: Removals
     predictor: Predictor
     readiness: Readiness
     replays: Replays

@@ -1,9 +1,11 @@
 """Plays the golden set and kept sightings to a version and to the stable one beside it, behind everybody else."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from io import BytesIO
 from pathlib import Path
 from time import monotonic
 from typing import Literal
@@ -14,7 +16,7 @@ from control_plane import evaluations, golden
 from control_plane.archives import digest
 from control_plane.database import Database, within
 from control_plane.dispatch import Priority
-from control_plane.errors import DeadlineExceeded, ModelNotLoaded, Overloaded, ServingError
+from control_plane.errors import DeadlineExceeded, HistoryUnavailable, ModelNotLoaded, Overloaded, ServingError
 from control_plane.evaluations import Evaluation
 from control_plane.evidence import Compared, weigh
 from control_plane.models import Operation
@@ -38,7 +40,7 @@ class _Case:
     source: Literal["golden", "sighting"]
     id: str
     truth: str | None
-    file: Path
+    read: Callable[[], Awaitable[bytes]]
 
 
 class Evaluator:
@@ -94,19 +96,23 @@ class Evaluator:
         except golden.NoGoldenSet as error:
             raise EvaluationFailed(str(error)) from error
         sightings = await within(self._database.timeout_seconds, self._sightings(model))
-        return [_Case("golden", each.id, each.label, each.file) for each in pictures] + sightings
+        golden_cases = [
+            _Case("golden", each.id, each.label, partial(asyncio.to_thread, each.file.read_bytes)) for each in pictures
+        ]
+        return golden_cases + sightings
 
     async def _sightings(self, model: str) -> list[_Case]:
         async with self._database.connection() as connection:
             kept = await evaluations.kept_sightings(connection, model, MOST_SIGHTINGS)
-        return [_Case("sighting", str(number), None, self._pictures.path(sha256)) for number, sha256 in kept]
+        return [_Case("sighting", str(number), None, partial(self._pictures.read, sha256)) for number, sha256 in kept]
 
 
 async def _compare(case: _Case, version: Served, against: Served) -> Compared | None:
     """None when the picture is gone, or cannot be used by the stable version either."""
     try:
-        data, pixels = await asyncio.to_thread(_read, case.file)
-    except OSError:
+        data = await case.read()
+        pixels = _pixels(data)
+    except (OSError, HistoryUnavailable):
         return None
     other = await _ask(against, case, data, pixels)
     if other is None:
@@ -144,7 +150,6 @@ async def _ask(served: Served, case: _Case, data: bytes, pixels: int) -> Inferen
     )
 
 
-def _read(file: Path) -> tuple[bytes, int]:
-    data = file.read_bytes()
-    with Image.open(file) as picture:
-        return data, picture.width * picture.height
+def _pixels(data: bytes) -> int:
+    with Image.open(BytesIO(data)) as picture:
+        return picture.width * picture.height

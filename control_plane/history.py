@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -11,6 +11,7 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from control_plane.database import Connection
+from control_plane.exif import Taken
 
 DELETION_LOCK = 7309862316
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # an escaped NUL, not the six characters that look like it
@@ -63,6 +64,27 @@ class Filters:
     until: datetime | None = None
     q: str | None = None
     owner: str | None = None
+
+
+def with_picture(row: Prediction, sha256: bytes, taken: Taken) -> Prediction:
+    """With a kept picture and what it says of itself; a place that the sender gave stays."""
+    row = replace(row, picture_sha256=sha256, taken_at=taken.at)
+    if row.latitude is not None or taken.latitude is None:
+        return row
+    return replace(row, latitude=taken.latitude, longitude=taken.longitude, place_from_picture=True)
+
+
+def without_picture(row: Prediction) -> Prediction:
+    """Without the kept picture, and without what was read from it."""
+    row = replace(row, picture_sha256=None, taken_at=None)
+    return replace(row, latitude=None, longitude=None, place_from_picture=False) if row.place_from_picture else row
+
+
+def blurred(row: Prediction, degrees: float) -> Prediction:
+    """With its place moved to the nearest point of a grid of `degrees`."""
+    if row.latitude is None or row.longitude is None:
+        return row
+    return replace(row, latitude=_on_grid(row.latitude, degrees, 90), longitude=_on_grid(row.longitude, degrees, 180))
 
 
 def first_id_at(moment: datetime) -> UUID:
@@ -253,6 +275,27 @@ async def still_shown(connection: Connection, picture_sha256: list[bytes]) -> se
     return {digest for (digest,) in await cursor.fetchall()}
 
 
+async def want_removed(connection: Connection, picture_sha256: list[bytes]) -> None:
+    """Write down kept pictures whose files must go."""
+    await connection.execute(
+        "INSERT INTO picture_removals (picture_sha256) SELECT unnest(%(digests)s::bytea[]) ON CONFLICT DO NOTHING",
+        {"digests": picture_sha256},
+    )
+
+
+async def wanted_removed(connection: Connection, limit: int) -> list[bytes]:
+    cursor = await connection.execute(
+        "SELECT picture_sha256 FROM picture_removals ORDER BY created_at LIMIT %(limit)s", {"limit": limit}
+    )
+    return [digest for (digest,) in await cursor.fetchall()]
+
+
+async def removed(connection: Connection, picture_sha256: list[bytes]) -> None:
+    await connection.execute(
+        "DELETE FROM picture_removals WHERE picture_sha256 = ANY(%(digests)s)", {"digests": picture_sha256}
+    )
+
+
 def _parameters(filters: Filters, *, before: UUID | None, limit: int) -> dict[str, Any]:
     return {
         **vars(filters),
@@ -261,6 +304,10 @@ def _parameters(filters: Filters, *, before: UUID | None, limit: int) -> dict[st
         "until": first_id_at(filters.until) if filters.until else None,
         "limit": limit,
     }
+
+
+def _on_grid(value: float, degrees: float, most: float) -> float:
+    return max(-most, min(most, round(round(value / degrees) * degrees, 6)))
 
 
 def _uuid_or_none(text: str | None) -> UUID | None:

@@ -2,14 +2,16 @@
 
 import asyncio
 import hashlib
-import os
-import tempfile
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from control_plane import exif
 from control_plane.errors import HistoryUnavailable, InvalidImage
+from control_plane.exif import Taken
+from control_plane.stores import Store, StoreUnavailable
 from handlers.preprocessing import FORMATS, resizable
 
 QUALITY = 92
@@ -18,60 +20,84 @@ AT_ONCE = 2  # a legal photo takes hundreds of megabytes while it is encoded ane
 MEDIA_TYPE = "image/jpeg"
 
 
+@dataclass(frozen=True)
+class Kept:
+    """Under which SHA-256 a picture is found, and what its metadata said before it was stripped."""
+
+    sha256: bytes
+    taken: Taken
+
+
 class Pictures:
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._turns = asyncio.Semaphore(AT_ONCE)
 
-    async def keep(self, data: bytes) -> bytes:
-        """Store a picture durably; the SHA-256 under which it is found.
+    async def keep(self, data: bytes) -> Kept:
+        """Store a picture durably.
 
         Raises:
             InvalidImage: It cannot be decoded.
-            HistoryUnavailable: The folder cannot hold it.
+            HistoryUnavailable: It cannot be stored.
         """
         async with self._turns:
-            return await asyncio.to_thread(self._keep, data)
+            plain, taken = await asyncio.to_thread(_without_metadata, data)
+        digest = hashlib.sha256(plain).digest()
+        try:
+            await self._store.write(_name(digest), plain)
+        except (StoreUnavailable, FileNotFoundError) as error:
+            raise HistoryUnavailable(
+                "The picture cannot be kept: the place for pictures cannot be written. Send it again in a moment, or "
+                "without consent.",
+                retry_after_seconds=5,
+                cause=str(error),
+            ) from error
+        return Kept(digest, taken)
 
-    def path(self, sha256: bytes) -> Path:
-        name = sha256.hex()
-        return self._folder / name[:2] / f"{name}.jpg"
+    def file(self, sha256: bytes) -> Path | None:
+        """Where a kept picture lies, when that is on this machine."""
+        return self._store.file(_name(sha256))
 
-    async def thumbnail(self, sha256: bytes) -> bytes:
-        """The kept picture as a small JPEG.
+    async def read(self, sha256: bytes) -> bytes:
+        """The kept picture.
 
         Raises:
             FileNotFoundError: There is none.
+            HistoryUnavailable: It cannot be read at present.
         """
-        async with self._turns:
-            return await asyncio.to_thread(_small, self.path(sha256))
-
-    async def remove(self, sha256: list[bytes]) -> None:
-        def unlink() -> None:
-            for each in sha256:
-                self.path(each).unlink(missing_ok=True)
-
-        await asyncio.to_thread(unlink)
-
-    def _keep(self, data: bytes) -> bytes:
-        plain = _without_metadata(data)
-        digest = hashlib.sha256(plain).digest()
-        target = self.path(digest)
-        if target.exists():
-            return digest
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _write_durably(target, plain)
-        except OSError as error:
-            raise HistoryUnavailable("The picture cannot be kept: the picture folder cannot be written.") from error
-        return digest
+            return await self._store.read(_name(sha256))
+        except StoreUnavailable as error:
+            raise HistoryUnavailable(
+                "The picture cannot be read at present. Try again in a moment.", retry_after_seconds=5, cause=str(error)
+            ) from error
+
+    async def thumbnail(self, sha256: bytes) -> bytes:
+        """The kept picture as a small JPEG; made when it is asked for, and kept nowhere.
+
+        Raises:
+            FileNotFoundError, HistoryUnavailable: As `read`.
+        """
+        data = await self.read(sha256)
+        async with self._turns:
+            return await asyncio.to_thread(_small, data)
+
+    async def remove(self, sha256: bytes) -> None:
+        """Raises StoreUnavailable."""
+        await self._store.remove(_name(sha256))
 
 
-def _without_metadata(data: bytes) -> bytes:
+def _name(sha256: bytes) -> str:
+    name = sha256.hex()
+    return f"{name[:2]}/{name}.jpg"
+
+
+def _without_metadata(data: bytes) -> tuple[bytes, Taken]:
     """The picture as a plain JPEG: upright, nothing in it but its pixels, whatever was hidden in the file."""
     try:
         with Image.open(BytesIO(data), formats=FORMATS) as image:
             image.load()
+            taken = exif.read(image)
             upright = resizable(ImageOps.exif_transpose(image))  # deep greys as the model saw them
             if upright.mode == "RGBA":
                 pixels = Image.new("RGB", upright.size, "white")
@@ -81,34 +107,15 @@ def _without_metadata(data: bytes) -> bytes:
             pixels.info = {}  # the encoder would write comments and profiles from here
             out = BytesIO()
             pixels.save(out, "JPEG", quality=QUALITY)
-            return out.getvalue()
+            return out.getvalue(), taken
     except Exception as error:  # decoders of hostile files raise nearly anything
         raise InvalidImage from error
 
 
-def _small(file: Path) -> bytes:
-    with Image.open(file, formats=["JPEG"]) as image:
+def _small(data: bytes) -> bytes:
+    with Image.open(BytesIO(data), formats=["JPEG"]) as image:
         image.draft("RGB", (2 * THUMBNAIL_EDGE, 2 * THUMBNAIL_EDGE))  # decoded small: a photo takes milliseconds
         image.thumbnail((THUMBNAIL_EDGE, THUMBNAIL_EDGE))
         out = BytesIO()
         image.save(out, "JPEG", quality=80)
         return out.getvalue()
-
-
-def _write_durably(target: Path, content: bytes) -> None:
-    """Under its name only when all of it is on the disk."""
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".new-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -20,7 +20,7 @@ from control_plane.errors import (
 )
 from control_plane.lifecycle import Fleet
 from control_plane.metrics import Metrics
-from control_plane.pictures import Pictures
+from control_plane.pictures import Kept, Pictures
 from control_plane.presence import Presence
 from control_plane.recording import Recorder
 from control_plane.rollout import Role
@@ -169,12 +169,12 @@ class Predictor:
         self, served: Served, role: Role, picture: Picture, asked: Asked, inference: Inference, started: float
     ) -> history.Prediction:
         archive, best = served.archive, inference.predictions[0]
-        kept: bytes | None = None
+        kept: Kept | None = None
         if asked.consent:
             began = monotonic()
             kept = await self._pictures.keep(picture.data)
             self._metrics.stage_seconds.labels("keep").observe(monotonic() - began)
-        return history.Prediction(
+        row = history.Prediction(
             request_id=asked.request_id,
             correlation_id=asked.correlation_id,
             created_at=asked.received_at,
@@ -192,13 +192,14 @@ class Predictor:
             image_width=picture.width,
             image_height=picture.height,
             consent=asked.consent,
-            picture_sha256=kept,
+            picture_sha256=None,
             latitude=asked.latitude,
             longitude=asked.longitude,
             subject=asked.subject,
             owner=asked.owner,
             role=role,
         )
+        return history.with_picture(row, kept.sha256, kept.taken) if kept else row
 
     def _measure(self, served: Served, role: Role, outcome: str, seconds: float) -> None:
         labels = (*served.key, role)

@@ -85,12 +85,22 @@ class Answer(BaseModel):
     picture_kept: bool
     latitude: float | None
     longitude: float | None
+    location_blurred: bool = Field(False, description="Whether the place was moved to a coarse grid for this caller.")
+    place_from_picture: bool = Field(False, description="Whether the place was read from the picture itself.")
+    taken_at: str | None = Field(
+        None, description="When the photo was taken, by the camera's clock, without a zone: 2026-05-01T10:11:12."
+    )
     subject: str | None
 
     @classmethod
-    def of(cls, row: history.Prediction) -> Self:
+    def of(cls, row: history.Prediction, blur_degrees: float | None = None) -> Self:
+        """`blur_degrees`: the grid for callers who may not see exact places; None for those who may."""
+        if blur_degrees is not None:
+            row = history.blurred(row, blur_degrees)
         return cls(
-            **{name: value for name, value in vars(row).items() if name in cls.model_fields},
+            **{name: value for name, value in vars(row).items() if name in cls.model_fields and name != "taken_at"},
+            location_blurred=blur_degrees is not None and row.latitude is not None,
+            taken_at=row.taken_at.isoformat() if row.taken_at else None,
             processing_time_ms=round(1000 * row.processing_seconds, 3),
             image=ImageFacts(
                 sha256=row.image_sha256.hex(),

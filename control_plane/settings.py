@@ -106,6 +106,24 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(8, ge=1, description="Connections to PostgreSQL at most.")
     probe_seconds: float = Field(2.0, gt=0, description="Between two reference predictions that prove readiness.")
 
+    pictures_url: str | None = Field(
+        None,
+        description="Where kept pictures lie, as s3://bucket/folder, gs://bucket/folder or file:///folder; in the "
+        "state folder if not set. Credentials come from the cloud's own variables and files, never from the URL.",
+    )
+    keep_pictures_days: int = Field(
+        0, ge=0, le=36500, description="Kept pictures are removed after so many days; 0: never."
+    )
+    keep_history_days: int = Field(
+        0, ge=0, le=36500, description="Records are deleted after so many days, pictures included; 0: never."
+    )
+    blur_degrees: float = Field(
+        0.1,
+        gt=0,
+        le=10,
+        description="Who may not see exact places gets them on a grid of so many degrees (0.1: about 11 km).",
+    )
+
     quarantine_dir: Path | None = Field(
         None, description="Folder in which uploads wait for the quarantine's verdict; in the state folder if not set."
     )

@@ -20,6 +20,7 @@ from control_plane.callers import Caller
 from control_plane.database import within
 from control_plane.dependencies import Admin, By, Service
 from control_plane.errors import Conflict, InvalidRequest, NotFound
+from control_plane.pictures import Kept
 from control_plane.problems import invalid
 from control_plane.schemas import Amendment, Answer, Deleted, Name, Page, RecordedAnswer, ShadowFacts
 
@@ -99,7 +100,8 @@ async def amend_prediction(service: Service, caller: By, request_id: UUID, reque
     except ValidationError as error:
         raise invalid(error) from None
     row, dropped = await within(service.database.timeout_seconds, _amend(service, caller, request_id, changes))
-    await service.pictures.remove(dropped)
+    if dropped:
+        await service.removals.carry_out()
     return Answer.of(row)
 
 
@@ -111,13 +113,20 @@ async def get_picture(
     size: Annotated[Literal["full", "thumb"], Query(description="thumb: at most 320 pixels wide or high.")] = "full",
 ) -> Response:
     row = await _found(service, caller, request_id)
-    file = service.pictures.path(row.picture_sha256) if row.picture_sha256 else None
-    if row.picture_sha256 is None or file is None or not file.is_file():
-        raise NotFound("No picture was kept for this prediction; it is kept only with the sender's consent.")
-    if size == "full":
-        return FileResponse(file, media_type=pictures.MEDIA_TYPE, headers=_PICTURE_HEADERS)
-    small = await service.pictures.thumbnail(row.picture_sha256)
-    return Response(small, media_type=pictures.MEDIA_TYPE, headers=_PICTURE_HEADERS)
+    if row.picture_sha256 is None:
+        raise _no_picture()
+    try:
+        if size == "thumb":
+            content = await service.pictures.thumbnail(row.picture_sha256)
+        elif (file := service.pictures.file(row.picture_sha256)) is None:
+            content = await service.pictures.read(row.picture_sha256)
+        elif file.is_file():
+            return FileResponse(file, media_type=pictures.MEDIA_TYPE, headers=_PICTURE_HEADERS)
+        else:
+            raise _no_picture()
+    except FileNotFoundError:
+        raise _no_picture() from None
+    return Response(content, media_type=pictures.MEDIA_TYPE, headers=_PICTURE_HEADERS)
 
 
 @router.put(
@@ -144,7 +153,8 @@ async def put_picture(service: Service, caller: By, request_id: UUID, request: R
     try:
         row = await within(service.database.timeout_seconds, _show(service, caller, request_id, kept))
     except (Conflict, NotFound):  # consent was taken back, or the record deleted, meanwhile
-        await service.pictures.remove(await within(service.database.timeout_seconds, _not_shown(service, [kept])))
+        await within(service.database.timeout_seconds, _forget(service, kept))
+        await service.removals.carry_out()
         raise
     return Answer.of(row)
 
@@ -156,8 +166,8 @@ async def delete_history(
     before: Annotated[datetime | None, Query(description="Only those from before this moment.")] = None,
 ) -> Deleted:
     """Of everybody. The act stands in the audit, in the same transaction."""
-    deleted, kept = await within(DELETE_SECONDS, _delete(service, admin, before))
-    await service.pictures.remove(kept)
+    deleted = await within(DELETE_SECONDS, _delete(service, admin, before))
+    await service.removals.carry_out()
     return Deleted(deleted=deleted)
 
 
@@ -172,34 +182,38 @@ async def _page(
 
 async def _amend(
     service: Service, caller: Caller, request_id: UUID, changes: dict[str, Any]
-) -> tuple[history.Prediction, list[bytes]]:
-    """The record as it is now, and the digests of pictures that no record shows any more."""
+) -> tuple[history.Prediction, bool]:
+    """The record as it is now, and whether its picture went."""
     async with service.database.connection() as connection, connection.transaction():
         before = _there(await history.find_to_change(connection, request_id), caller)
         after = replace(before, **changes)
+        if "latitude" in changes:
+            after = replace(after, place_from_picture=False)
         if not after.consent:
-            after = replace(after, picture_sha256=None)
+            after = history.without_picture(after)
         await history.amend(connection, after)
-    dropped = [before.picture_sha256] if before.picture_sha256 and not after.picture_sha256 else []
-    return after, await _not_shown(service, dropped)
+        dropped = before.picture_sha256 is not None and after.picture_sha256 is None
+        if dropped and before.picture_sha256:
+            await service.removals.want(connection, [before.picture_sha256])
+    return after, dropped
 
 
-async def _not_shown(service: Service, pictures_kept: list[bytes]) -> list[bytes]:
-    """Those that no record shows any more."""
-    if not pictures_kept:
-        return []
-    async with service.database.connection() as connection:
-        shown = await history.still_shown(connection, pictures_kept)
-    return [digest for digest in pictures_kept if digest not in shown]
+async def _forget(service: Service, kept: Kept) -> None:
+    async with service.database.connection() as connection, connection.transaction():
+        await service.removals.want(connection, [kept.sha256])
 
 
-async def _show(service: Service, caller: Caller, request_id: UUID, kept: bytes) -> history.Prediction:
+async def _show(service: Service, caller: Caller, request_id: UUID, kept: Kept) -> history.Prediction:
     async with service.database.connection() as connection, connection.transaction():
         row = _there(await history.find_to_change(connection, request_id), caller)
         _check_may_keep(row)
-        row = replace(row, picture_sha256=kept)
+        row = history.with_picture(row, kept.sha256, kept.taken)
         await history.amend(connection, row)
     return row
+
+
+def _no_picture() -> NotFound:
+    return NotFound("No picture was kept for this prediction; it is kept only with the sender's consent.")
 
 
 def _check_may_keep(row: history.Prediction) -> None:
@@ -230,17 +244,17 @@ async def _found(service: Service, caller: Caller, request_id: UUID) -> history.
     return _there(await within(service.database.timeout_seconds, find()), caller)
 
 
-async def _delete(service: Service, admin: str, before: datetime | None) -> tuple[int, list[bytes]]:
+async def _delete(service: Service, admin: str, before: datetime | None) -> int:
     bound = uuid.uuid7()  # never in the future: what is recorded from now on stays
     if before:
         bound = min(bound, history.first_id_at(before))
     async with service.database.connection() as connection, connection.transaction():
         await history.mark_deleted(connection, bound)
         deleted, kept = await history.delete_before(connection, bound)
-        still_shown = await history.still_shown(connection, kept)
+        await service.removals.want(connection, kept)
         facts = {"deleted": deleted, "before": before.isoformat() if before else None}
         await audit.write(connection, actor=admin, action="delete history", facts=facts)
-    return deleted, [digest for digest in kept if digest not in still_shown]
+    return deleted
 
 
 async def _csv(service: Service, filters: history.Filters, rows: list[history.Prediction]) -> AsyncIterator[str]:

@@ -1,7 +1,7 @@
 """The whole program: every command, and how it ends.
 
-Exit codes: 0 done, 1 our bug or an audit that does not hold, 2 wrong usage, 3 refused, 4 not found, 5 not reached or not ready,
-6 worth another try later, 7 less sure than asked for, 130 interrupted.
+Exit codes: 0 done, 1 our bug or an audit that does not hold, 2 wrong usage, 3 refused, 4 not found, 5 not reached or
+not ready, 6 worth another try later, 7 less sure than asked for, 130 interrupted.
 """
 
 import os
