@@ -22,6 +22,7 @@ from control_plane.database import Database, UnsafeDatabase, within
 from control_plane.dependencies import Parts
 from control_plane.dispatch import Dispatcher
 from control_plane.door import Door, Keeper
+from control_plane.erasure import Erasure
 from control_plane.errors import DatabaseUnavailable
 from control_plane.evaluation import Evaluator
 from control_plane.exchange import Exchange
@@ -41,13 +42,27 @@ from control_plane.removals import Removals
 from control_plane.replays import Replays
 from control_plane.replicas import Share
 from control_plane.requests import RequestContext
-from control_plane.routes import access, audit, health, history, inference_protocol, info, keys, models, predict, status
+from control_plane.retention import Retention
+from control_plane.routes import (
+    access,
+    audit,
+    erasures,
+    health,
+    history,
+    inference_protocol,
+    info,
+    keys,
+    models,
+    predict,
+    status,
+)
 from control_plane.schemas import Problem
 from control_plane.series import Series
 from control_plane.settings import Settings
 from control_plane.shadow import Shadows
 from control_plane.spool import Spool
 from control_plane.stores import Store, open_store
+from control_plane.subjects import Subjects
 from control_plane.throttle import Throttle
 from control_plane.torchserve import TorchServe
 from control_plane.version import VERSION
@@ -88,7 +103,7 @@ def create_app(settings: Settings) -> FastAPI:
         responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
     )
     app.state.metrics = metrics
-    for routes in (predict, history, models, health, info, status, inference_protocol, keys, access, audit):
+    for routes in (predict, history, models, health, info, status, inference_protocol, keys, access, audit, erasures):
         app.include_router(routes.router)
     problems.add_handlers(app, metrics)
     pages.add(app, docs=settings.docs, connects_to=issuer.provider.origin if issuer else None)
@@ -199,7 +214,16 @@ async def _open(
     spool = Spool(settings.spool_dir, settings.replica, max_bytes=settings.spool_max_bytes, metrics=metrics)
     spool.open()
     stack.callback(spool.close)
-    recorder = Recorder(database, spool, metrics)
+    subjects = Subjects(list(key_secrets.by_name.values()))
+    recorder = Recorder(database, spool, metrics, subjects)
+    erasure = Erasure(database, recorder, spool, removals, subjects)
+    retention = Retention(
+        database,
+        share,
+        removals,
+        pictures_days=settings.keep_pictures_days,
+        history_days=settings.keep_history_days,
+    )
     shadows = Shadows(database, fleet, metrics)
     predictor = Predictor(fleet=fleet, recorder=recorder, shadows=shadows, pictures=pictures, metrics=metrics)
     readiness = Readiness(
@@ -226,6 +250,8 @@ async def _open(
         *([issuer.provider.run()] if issuer else []),
         anchor.run(),
         removals.run(),
+        erasure.run(),
+        retention.run(),
     ):
         stack.push_async_callback(_end, asyncio.create_task(work))
     return Parts(
@@ -237,6 +263,7 @@ async def _open(
         intake=intake,
         pictures=pictures,
         removals=removals,
+        erasure=erasure,
         predictor=predictor,
         readiness=readiness,
         replays=Replays(database, metrics),

@@ -14,6 +14,7 @@ from control_plane.callers import Caller
 from control_plane.database import Database
 from control_plane.dispatch import Dispatcher
 from control_plane.door import Keeper
+from control_plane.erasure import Erasure
 from control_plane.errors import Unauthorized
 from control_plane.intake import Intake
 from control_plane.keyring import Keyring
@@ -42,6 +43,7 @@ class Parts:
     intake: Intake
     pictures: Pictures
     removals: Removals
+    erasure: Erasure
     predictor: Predictor
     readiness: Readiness
     replays: Replays
@@ -50,6 +52,10 @@ class Parts:
     keeper: Keeper
     throttle: Throttle
     anchor: Anchor
+
+    def blur(self, caller: Caller) -> float | None:
+        """The grid, in degrees, to which places are moved for this caller; None for one who may see them."""
+        return None if caller.may("locations") else self.settings.blur_degrees
 
     @property
     def dispatcher(self) -> Dispatcher | None:

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from control_plane import credentials
+from control_plane import credentials, logs
 from control_plane.access import POLICY, Access, Policy
 from control_plane.callers import OF_EVERYBODY, SCOPES, Caller, Mode
 from control_plane.errors import Forbidden, ProviderUnavailable, RateLimited, ServingError, Unauthorized
@@ -132,6 +132,8 @@ class Door:
             refusal = scope["app"].exception_handlers[ServingError](Request(scope), error)
             await (await refusal)(scope, receive, send)
             return
+        if (caller := scope["state"]["caller"]) is not None:
+            logs.address.set(caller.address)  # the context of the request, which ends with it
         try:
             await self.app(scope, passage.counted(receive), send)
         finally:

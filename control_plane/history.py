@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg.rows import class_row
+from psycopg.rows import TupleRow, class_row
 
 from control_plane.database import Connection
 from control_plane.exif import Taken
@@ -253,14 +253,62 @@ async def delete_before(connection: Connection, before: UUID | None) -> tuple[in
     return row[0], row[1]
 
 
+async def count_before(connection: Connection, before: UUID) -> tuple[int, int]:
+    """How many records are older than `before`, and how many of those show a picture."""
+    cursor = await connection.execute(
+        "SELECT count(*), count(picture_sha256) FROM predictions WHERE request_id < %(before)s", {"before": before}
+    )
+    row = await cursor.fetchone()
+    return (row[0], row[1]) if row else (0, 0)
+
+
+async def delete_some_before(connection: Connection, before: UUID, limit: int) -> tuple[int, list[bytes]]:
+    """Delete some of the records older than `before`; how many, and the digests of their kept pictures."""
+    cursor = await connection.execute(
+        """
+        DELETE FROM predictions WHERE request_id IN (
+            SELECT request_id FROM predictions WHERE request_id < %(before)s
+            ORDER BY request_id LIMIT %(limit)s FOR UPDATE)
+        RETURNING picture_sha256
+        """,
+        {"before": before, "limit": limit},
+    )
+    return _counted(await cursor.fetchall())
+
+
+async def hide_pictures_before(connection: Connection, before: UUID, limit: int) -> tuple[int, list[bytes]]:
+    """Take the pictures from some of the records older than `before`, as `without_picture` would."""
+    cursor = await connection.execute(
+        """
+        UPDATE predictions SET
+            picture_sha256 = NULL, taken_at = NULL, place_from_picture = false,
+            latitude = CASE WHEN predictions.place_from_picture THEN NULL ELSE predictions.latitude END,
+            longitude = CASE WHEN predictions.place_from_picture THEN NULL ELSE predictions.longitude END
+        FROM (
+            SELECT request_id, picture_sha256 FROM predictions
+            WHERE request_id < %(before)s AND picture_sha256 IS NOT NULL
+            ORDER BY request_id LIMIT %(limit)s FOR UPDATE) AS old
+        WHERE predictions.request_id = old.request_id
+        RETURNING old.picture_sha256
+        """,
+        {"before": before, "limit": limit},
+    )
+    return _counted(await cursor.fetchall())
+
+
 async def hold_off_deletion(connection: Connection) -> None:
     """Until the end of this transaction no deletion begins; waits for one that has begun."""
     await connection.execute("SELECT pg_advisory_xact_lock_shared(%(key)s)", {"key": DELETION_LOCK})
 
 
+async def lock_deletions(connection: Connection) -> None:
+    """Until the end of this transaction nothing comes home from a spool; waits for what has begun to."""
+    await connection.execute("SELECT pg_advisory_xact_lock(%(key)s)", {"key": DELETION_LOCK})
+
+
 async def mark_deleted(connection: Connection, before: UUID) -> None:
     """Records with smaller ids that are not in the table yet must not come into it any more."""
-    await connection.execute("SELECT pg_advisory_xact_lock(%(key)s)", {"key": DELETION_LOCK})
+    await lock_deletions(connection)
     await connection.execute(
         "INSERT INTO deletions (before) VALUES (%(before)s) ON CONFLICT DO NOTHING", {"before": before}
     )
@@ -304,6 +352,10 @@ def _parameters(filters: Filters, *, before: UUID | None, limit: int) -> dict[st
         "until": first_id_at(filters.until) if filters.until else None,
         "limit": limit,
     }
+
+
+def _counted(rows: list[TupleRow]) -> tuple[int, list[bytes]]:
+    return len(rows), list({digest for (digest,) in rows if digest is not None})
 
 
 def _on_grid(value: float, degrees: float, most: float) -> float:

@@ -2,10 +2,17 @@
 
 from datetime import datetime
 from typing import Any, Literal, Self
+from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from control_plane import anchor, audit
+from control_plane.schemas import Name
+
+REMAINS = (
+    "Not under our hand: PostgreSQL keeps deleted rows in its files until it has cleared and overwritten them, and in "
+    "its write-ahead log; backups keep what they held. The audit keeps this certificate, which names nobody."
+)
 
 
 class AuditRow(BaseModel):
@@ -69,4 +76,57 @@ class Verification(BaseModel):
             broken=broken and BrokenRow(number=broken.number, fault=broken.fault, message=broken.sentence),
             head=found.head.digest.hex(),
             next_cursor=found.following,
+        )
+
+
+class Erase(BaseModel):
+    """Whose records shall go."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    subject: Name | None = Field(
+        None,
+        description="The subject of the records, or the owner of the keys that sent them; the caller's own owner "
+        "when it is not given.",
+    )
+
+
+class Removed(BaseModel):
+    """How much of each kind."""
+
+    records: int
+    pictures: int = Field(description="Kept pictures, thumbnails included.")
+    pictures_still_shown: int = Field(description="Kept pictures that another record shows too; they stay.")
+    shadows: int = Field(description="What other versions said of the pictures.")
+    idempotency_keys: int
+    evaluations: int = Field(description="Evaluations that told of one of the records.")
+    quarantined_lines: int = Field(description="Unreadable or refused lines of this replica's spool.")
+
+
+class Certificate(BaseModel):
+    """What an erasure removed; it can be asked for again."""
+
+    id: UUID
+    erased_at: datetime
+    by: str
+    request_id: UUID | None = Field(description="Of the one record that was erased; null when a subject was.")
+    subject: str | None = Field(description="Digest of the subject, with a key of the service; never the subject.")
+    removed: Removed
+    audit_row: int
+    audit_digest: str
+    remains: str = Field(description="What this cannot reach, in a sentence.")
+
+    @classmethod
+    def of(cls, act: audit.Act) -> Self:
+        facts = act.facts
+        return cls(
+            id=facts["id"],
+            erased_at=act.created_at,
+            by=act.actor,
+            request_id=facts["request_id"],
+            subject=facts["subject"],
+            removed=Removed.model_validate(facts["removed"]),
+            audit_row=act.id,
+            audit_digest=act.digest.hex(),
+            remains=REMAINS,
         )

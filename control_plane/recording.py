@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from control_plane import database, history
-from control_plane.database import Database, within
+from control_plane import database, erasures, history
+from control_plane.database import Connection, Database, within
 from control_plane.errors import DatabaseUnavailable, HistoryUnavailable
 from control_plane.history import Prediction
 from control_plane.metrics import Metrics
 from control_plane.spool import Spool, SpoolUnavailable, encode
+from control_plane.subjects import Subjects
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +36,12 @@ class _Waiting:
 
 
 class Recorder:
-    def __init__(self, database: Database, spool: Spool, metrics: Metrics) -> None:
+    def __init__(self, database: Database, spool: Spool, metrics: Metrics, subjects: Subjects) -> None:
         self._database = database
         self._spool = spool
         self._metrics = metrics
+        self._subjects = subjects
+        self._landing = asyncio.Lock()
         self._waiting: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
         self.spool_works = True
@@ -80,14 +83,20 @@ class Recorder:
             try:
                 if not self.spool_works:
                     self.spool_works = await self._spool.works()
+                await self.bring_home()
+            except Exception:
+                log.exception("replay failed; it tries again")
+            await asyncio.sleep(REPLAY_PAUSE_SECONDS)
+
+    async def bring_home(self) -> None:
+        """What the spool holds now, when the database is there."""
+        async with self._landing:
+            try:
                 if self._database.ready and self._database.up:
                     for segment in await self._spool.take():
                         await self._try_to_land(segment)
             except DatabaseUnavailable as error:
                 log.warning("the spool cannot be brought home yet", extra={"cause": repr(error)})
-            except Exception:
-                log.exception("replay failed; it tries again")
-            await asyncio.sleep(REPLAY_PAUSE_SECONDS)
 
     async def _keep_waiting(self) -> None:
         while self._waiting:
@@ -158,7 +167,18 @@ class Recorder:
     async def _insert_replayed(self, rows: list[Prediction]) -> None:
         async with self._database.connection() as connection, connection.transaction():
             await history.hold_off_deletion(connection)
-            await history.record_all(connection, rows, replayed=True)
+            rows = await self._not_erased(connection, rows)
+            if rows:
+                await history.record_all(connection, rows, replayed=True)
+
+    async def _not_erased(self, connection: Connection, rows: list[Prediction]) -> list[Prediction]:
+        names = {name for row in rows for name in (row.subject, row.owner) if name is not None}
+        digests = [digest for name in names for digest in self._subjects.digests(name)]
+        stones = await erasures.tombstones_of(connection, [row.request_id for row in rows], digests)
+        covers = self._subjects.covers
+        return [
+            row for row in rows if not any(covers(stone, row.request_id, row.subject, row.owner) for stone in stones)
+        ]
 
     async def _try_to_land(self, segment: Path) -> None:
         try:

@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from control_plane import history
@@ -23,6 +23,7 @@ from control_plane.metrics import Metrics
 log = logging.getLogger(__name__)
 
 LOCK = "lock"
+ASIDE = "quarantine"
 SEGMENT_BYTES = 4 * 2**20
 _SEGMENT = re.compile(r"\d{8}\.log")
 _BEGINNING = re.compile(rb"[0-9a-f]{8} \{")
@@ -45,6 +46,7 @@ class Spool:
         self._segment_size = 0
         self._number = 0
         self._appending = asyncio.Lock()
+        self._putting_aside = asyncio.Lock()
 
     def open(self) -> None:
         """Take this replica's folder."""
@@ -96,7 +98,19 @@ class Spool:
     async def quarantine(self, segment: Path, lines: Sequence[bytes]) -> None:
         log.error("records put aside", extra={"segment": str(segment), "records": len(lines)})
         self._metrics.quarantined.inc(len(lines))
-        await asyncio.to_thread(_put_aside, self._root / "quarantine" / f"{segment.parent.name}-{segment.name}", lines)
+        file = self._root / ASIDE / f"{segment.parent.name}-{segment.name}"
+        async with self._putting_aside:
+            await asyncio.to_thread(_put_aside, file, lines)
+
+    async def count_aside(self, meant: Callable[[bytes], bool]) -> int:
+        """How many lines that were put aside are meant."""
+        return await asyncio.to_thread(lambda: sum(meant(line) for file in self._aside() for line in _lines(file)))
+
+    async def forget_aside(self, meant: Callable[[bytes], bool]) -> None:
+        """Take the lines that are meant out of those that were put aside."""
+        async with self._putting_aside:
+            for file in self._aside():
+                await asyncio.to_thread(_without, file, meant)
 
     async def remove(self, segment: Path) -> None:
         """Forget a segment whose records have all landed."""
@@ -106,6 +120,9 @@ class Spool:
     @property
     def is_empty(self) -> bool:
         return not _segments(self._folder)
+
+    def _aside(self) -> list[Path]:
+        return sorted(self._root.glob(f"{ASIDE}/*.log"))
 
     def _measure(self) -> None:
         self._metrics.spool_bytes.set(self._size())
@@ -159,7 +176,7 @@ class Spool:
         self._end_segment()
         segments = _segments(self._folder)
         for folder in sorted(self._root.iterdir()):
-            if folder in (self._folder, self._root / "quarantine") or not folder.is_dir():
+            if folder in (self._folder, self._root / ASIDE) or not folder.is_dir():
                 continue
             lock = _try_lock(folder)
             if lock is None:
@@ -265,6 +282,25 @@ def _put_aside(path: Path, lines: Sequence[bytes]) -> None:
         file.write(b"\n".join(lines) + b"\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def _lines(file: Path) -> list[bytes]:
+    return [line for line in file.read_bytes().split(b"\n") if line]
+
+
+def _without(file: Path, meant: Callable[[bytes], bool]) -> None:
+    lines = _lines(file)
+    kept = [line for line in lines if not meant(line)]
+    if len(kept) == len(lines):
+        return
+    fresh = file.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    if kept:
+        _put_aside(fresh, kept)
+        fresh.rename(file)
+    else:
+        file.unlink()
+    _sync_folder(file.parent)
 
 
 def _remove(segment: Path) -> None:

@@ -33,6 +33,7 @@ CSV_ROWS = 500  # read at a time
 CSV_COLUMNS = (
     "request_id", "created_at", "model", "version", "verdict", "label", "common_name", "confidence",
     "processing_time_ms", "latitude", "longitude", "subject", "correlation_id", "image_sha256", "consent",
+    "taken_at", "location_blurred", "place_from_picture",
 )  # fmt: skip
 
 
@@ -62,7 +63,7 @@ async def list_history(
     if output == "csv":
         first = await within(service.database.timeout_seconds, _page(service, filters, None, CSV_ROWS))
         return StreamingResponse(
-            _csv(service, filters, first),
+            _csv(service, filters, first, service.blur(caller)),
             media_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": 'attachment; filename="weedwatch-history.csv"'},
         )
@@ -70,7 +71,8 @@ async def list_history(
     more = len(rows) > limit
     rows = rows[:limit]
     return Page(
-        items=[Answer.of(row) for row in rows], next_cursor=_encoded(rows[-1].request_id) if more and rows else None
+        items=[Answer.of(row, service.blur(caller)) for row in rows],
+        next_cursor=_encoded(rows[-1].request_id) if more and rows else None,
     )
 
 
@@ -79,7 +81,7 @@ async def get_prediction(service: Service, caller: By, request_id: UUID) -> Reco
     """With what other versions said to the same picture."""
     row, shadows = await within(service.database.timeout_seconds, _with_shadows(service, caller, request_id))
     return RecordedAnswer(
-        **vars(Answer.of(row)),
+        **vars(Answer.of(row, service.blur(caller))),
         shadows=[ShadowFacts(**vars(each), processing_time_ms=round(1000 * each.seconds, 3)) for each in shadows],
     )
 
@@ -102,7 +104,7 @@ async def amend_prediction(service: Service, caller: By, request_id: UUID, reque
     row, dropped = await within(service.database.timeout_seconds, _amend(service, caller, request_id, changes))
     if dropped:
         await service.removals.carry_out()
-    return Answer.of(row)
+    return Answer.of(row, service.blur(caller))
 
 
 @router.get("/history/{request_id}/image", summary="The kept picture", response_class=FileResponse)
@@ -156,7 +158,7 @@ async def put_picture(service: Service, caller: By, request_id: UUID, request: R
         await within(service.database.timeout_seconds, _forget(service, kept))
         await service.removals.carry_out()
         raise
-    return Answer.of(row)
+    return Answer.of(row, service.blur(caller))
 
 
 @router.delete("/history", summary="Delete predictions and their kept pictures")
@@ -257,21 +259,19 @@ async def _delete(service: Service, admin: str, before: datetime | None) -> int:
     return deleted
 
 
-async def _csv(service: Service, filters: history.Filters, rows: list[history.Prediction]) -> AsyncIterator[str]:
+async def _csv(
+    service: Service, filters: history.Filters, rows: list[history.Prediction], blur: float | None
+) -> AsyncIterator[str]:
     """Page by page; the first one was read before the answer began, so that an error could still be told."""
     yield _csv_line(CSV_COLUMNS)
     while rows:
-        yield "".join(_csv_line(_csv_cells(row)) for row in rows)
+        yield "".join(_csv_line(_csv_cells(Answer.of(row, blur))) for row in rows)
         rows = await within(service.database.timeout_seconds, _page(service, filters, rows[-1].request_id, CSV_ROWS))
 
 
-def _csv_cells(row: history.Prediction) -> list[object]:
-    special: dict[str, object] = {
-        "created_at": row.created_at.isoformat(),
-        "processing_time_ms": round(1000 * row.processing_seconds, 3),
-        "image_sha256": row.image_sha256.hex(),
-    }
-    return [special.get(name, getattr(row, name, None)) for name in CSV_COLUMNS]
+def _csv_cells(answer: Answer) -> list[object]:
+    special: dict[str, object] = {"created_at": answer.created_at.isoformat(), "image_sha256": answer.image.sha256}
+    return [special.get(name, getattr(answer, name, None)) for name in CSV_COLUMNS]
 
 
 def _csv_line(cells: "tuple[str, ...] | list[object]") -> str:

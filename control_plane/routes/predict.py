@@ -84,7 +84,7 @@ async def predict(
         given = await _predict(request, service, caller, request_id, correlation_id)
     if given.standing in _SAID:
         response.headers.update(_SAID[given.standing])
-    return Answer.of(given.row)
+    return Answer.of(given.row, service.blur(caller))
 
 
 class ShortWay:

@@ -22,6 +22,7 @@ from control_plane.presence import Presence
 from control_plane.recording import Recorder
 from control_plane.replays import SWEEP_EVERY, Given, Replays, Standing
 from control_plane.spool import Spool
+from control_plane.subjects import Subjects
 from tests.conftest import Server
 from tests.integration.control_plane.rows import prediction
 
@@ -94,7 +95,7 @@ async def _replica(url: str, folder: Path, name: str) -> Replica:
     assert await database.is_up()
     spool = Spool(folder / "spool", name, max_bytes=10**8, metrics=metrics)
     spool.open()
-    replica = Replica(database, Recorder(database, spool, metrics), Replays(database, metrics))
+    replica = Replica(database, Recorder(database, spool, metrics, Subjects([bytes(32)])), Replays(database, metrics))
     replica.gate.set()
     return replica
 

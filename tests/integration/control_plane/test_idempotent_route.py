@@ -22,6 +22,7 @@ from control_plane.requests import RequestContext
 from control_plane.routes import predict
 from control_plane.settings import Settings
 from control_plane.spool import Spool
+from control_plane.subjects import Subjects
 from control_plane.uploads import Picture
 from tests.integration.control_plane.rows import prediction
 
@@ -46,7 +47,7 @@ async def http(
     metrics = Metrics()
     spool = Spool(tmp_path, "one", max_bytes=10**6, metrics=metrics)
     spool.open()
-    recorder = Recorder(database, spool, metrics)
+    recorder = Recorder(database, spool, metrics, Subjects([bytes(32)]))
     app = FastAPI()
     app.state.parts = SimpleNamespace(
         settings=Settings(), metrics=metrics, predictor=Answering(recorder), replays=Replays(database, metrics)

@@ -17,6 +17,7 @@ from control_plane.history import Prediction
 from control_plane.metrics import Metrics
 from control_plane.recording import Recorder
 from control_plane.spool import Spool
+from control_plane.subjects import Subjects
 from tests.conftest import Server
 from tests.integration.control_plane.rows import prediction
 
@@ -47,7 +48,7 @@ async def place(database: Database, tmp_path: Path) -> AsyncIterator[Place]:
     metrics = Metrics()
     spool = Spool(tmp_path / "spool", "one", max_bytes=10**8, metrics=metrics)
     spool.open()
-    recorder = Recorder(database, spool, metrics)
+    recorder = Recorder(database, spool, metrics, Subjects([bytes(32)]))
     tasks = [asyncio.create_task(recorder.run()), asyncio.create_task(recorder.replay())]
     yield Place(database, spool, recorder)
     for task in tasks:
