@@ -53,8 +53,12 @@ def open_store(url: str | None, folder: Path) -> Store:
     parts = urlsplit(url)
     if parts.scheme == "file":
         return Folder(Path(unquote(parts.path)))
+    if not parts.scheme:
+        raise ValueError(
+            "WEEDWATCH_PICTURES_URL must be a URL: s3://bucket/folder, gs://bucket/folder, file:///folder."
+        )
     if parts.username or parts.password or parts.query:
-        raise ValueError("WEEDWATCH_PICTURES_URL must hold no credential; the environment or a file has it.")
+        raise ValueError("WEEDWATCH_PICTURES_URL must hold no credential; the variables or files of the cloud do.")
     try:
         fsspec.get_filesystem_class(parts.scheme)
     except (ValueError, ImportError) as error:
@@ -125,7 +129,7 @@ class Bucket:
     def _run(self, work: Callable[[Any, str], T], name: str) -> T:
         if self._system is None:
             scheme = urlsplit(self._url).scheme
-            self._system, _ = fsspec.core.url_to_fs(self._url, **OPTIONS.get(scheme, {}))
+            self._system, _ = fsspec.core.url_to_fs(self._url, skip_instance_cache=True, **OPTIONS.get(scheme, {}))
         return work(self._system, f"{self._url}/{name}")
 
 
