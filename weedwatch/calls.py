@@ -12,6 +12,7 @@ from weedwatch.progress import Listener
 from weedwatch.types import (
     Access,
     AuditPage,
+    Certificate,
     Evidence,
     Health,
     Info,
@@ -271,6 +272,24 @@ def export(filters: Filters) -> dict[str, Any]:
 def sighting(request_id: str) -> Call[Prediction]:
     """One record."""
     return Call(method="GET", path=f"/history/{quote(request_id, safe='')}", parse=Prediction.model_validate)
+
+
+def erase(request_id: str) -> Call[Certificate]:
+    """Remove one record, its picture and all that was made of it, for good."""
+    path = f"/history/{quote(request_id, safe='')}"
+    return Call(method="DELETE", path=path, admin=True, parse=Certificate.model_validate)
+
+
+def erase_subject(subject: str | None = None) -> Call[Certificate]:
+    """Remove all records of a person for good; without a subject those of the key's owner."""
+    body = {} if subject is None else {"subject": subject}
+    return Call(method="POST", path="/erasures", json=body, admin=True, parse=Certificate.model_validate)
+
+
+def certificate(number: str) -> Call[Certificate]:
+    """That of an earlier erasure."""
+    path = f"/erasures/{quote(number, safe='')}"
+    return Call(method="GET", path=path, admin=True, parse=Certificate.model_validate)
 
 
 def audit(*, limit: int = 50, cursor: int | None = None) -> Call[AuditPage]:

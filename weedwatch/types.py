@@ -47,6 +47,9 @@ class Prediction(Answer):
     picture_kept: bool = False
     latitude: float | None = None
     longitude: float | None = None
+    location_blurred: bool = False
+    place_from_picture: bool = False
+    taken_at: str | None = None
     subject: str | None = None
     shadows: tuple[Shadow, ...] = ()
 
@@ -346,3 +349,20 @@ class Verification(Answer):
     broken: BrokenRow | None
     head: str
     next_cursor: int | None = None
+
+
+class Certificate(Answer):
+    """What an erasure removed, by kind; `subject` is a digest, never the subject. `remains` says what it cannot reach.
+
+    Row and digest are those of the audit.
+    """
+
+    id: str
+    erased_at: datetime
+    by: str
+    request_id: str | None
+    subject: str | None
+    removed: dict[str, int]
+    audit_row: int
+    audit_digest: str
+    remains: str

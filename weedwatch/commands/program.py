@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from weedwatch.commands import audit, keys, models, photos, service, sightings
+from weedwatch.commands import audit, erasure, keys, models, photos, service, sightings
 from weedwatch.commands.common import Code, code_of, flags, sentence_of
 from weedwatch.errors import WeedwatchError
 
@@ -25,6 +25,7 @@ for each in (service.status, service.open_page, service.api, service.errors, key
 app.add_typer(models.app, name="models")
 app.add_typer(sightings.app, name="sightings")
 app.add_typer(keys.app, name="keys")
+app.command()(erasure.erase)
 app.add_typer(audit.app, name="audit")
 app.add_typer(service.config, name="config")
 
