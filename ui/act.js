@@ -21,14 +21,14 @@ export async function givenIn(field) {
 // A word of a command line as a shell takes it.
 export const quoted = (word) => (/^[\w.:/@%+-]+$/.test(word) ? String(word) : `'${String(word).replaceAll("'", "'\\''")}'`);
 
-export function Cli({ words }) {
-  const line = ['weedwatch', 'models', ...words].map(quoted);
+export function Cli({ words, group = ['models'] }) {
+  const line = ['weedwatch', ...group, ...words].map(quoted);
   return html`<p class="cli"><span class="muted">${text.cli}:</span> <${Copy} text=${line.join(' ')} label=${text.cli}>${line.map((word) => html`<span>${word}</span> `)}<//></p>`;
 }
 
 // `send(signal)` does it; `refused(problem)` may give another problem to show in its place. `close` gets what the
 // service answered (true for an empty answer), or null. The safe button has the focus.
-export function Act({ title, effect, cli, label, danger = false, safe = strings.cancel, tokenFirst = false, send, refused, close, after, children }) {
+export function Act({ title, effect, cli, group, label, danger = false, safe = strings.cancel, tokenFirst = false, send, refused, close, after, children }) {
   const dialog = useRef();
   const field = useRef();
   const abort = useRef(null);
@@ -79,7 +79,7 @@ export function Act({ title, effect, cli, label, danger = false, safe = strings.
     ${asks && html`<${CredentialField} field=${field} />`}
     ${problem && !problem.isQuestion && html`<${Problem} problem=${problem} asks=${false}>${problem.errors?.some((each) => each.rule) && html`<ul>${problem.errors.map((each) => html`<li>${each.message}</li>`)}</ul>`}<//>`}
     ${after}
-    <${Cli} words=${cli} />
+    <${Cli} words=${cli} group=${group} />
     <p class="row"><button type="button" autofocus onClick=${() => dialog.current.close()}>${safe}</button><button class=${danger ? 'danger-button' : 'primary'} disabled=${busy}>${label}</button></p>
   </form></dialog>`;
 }

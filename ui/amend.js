@@ -70,7 +70,10 @@ function Place({ answer, busy, save }) {
     event.preventDefault();
     if (!latitude !== !longitude) return setSaid(text.pair);
     setSaid('');
-    save({ latitude: latitude ? Number(latitude) : null, longitude: longitude ? Number(longitude) : null, subject: subject.trim() || null });
+    // A place that was not touched is not sent: it may be a coarse one, shown in place of the exact one.
+    const moved = latitude !== written(answer.latitude) || longitude !== written(answer.longitude);
+    const place = { latitude: latitude ? Number(latitude) : null, longitude: longitude ? Number(longitude) : null };
+    save({ ...(moved && place), subject: subject.trim() || null });
   }
   const number = (name, label, value, set, most) => html`<p class="field"><label for=${`${name}-${id}`}>${label}</label>
     <input id=${`${name}-${id}`} type="number" inputmode="decimal" step="any" min=${-most} max=${most} value=${value} onInput=${(event) => set(event.target.value)} /></p>`;

@@ -56,3 +56,7 @@ export async function findThumb(requestId) {
 export function forgetThumbs() {
   return clear(thumbs).catch(() => {});
 }
+
+export async function forgetThumb(requestId) {
+  await del(requestId, thumbs).catch(() => {});
+}

@@ -174,6 +174,13 @@ export const strings = {
     before: 'From before this day',
     beforeHint: 'Leave it empty to delete all.',
     removeNow: 'Delete',
+    erase: 'Erase this sighting',
+    eraseTitle: 'Erase this sighting?',
+    eraseText: 'The record, its kept photo and everything that was made of it are gone for good. The copy in this browser goes too.',
+    eraseNow: 'Erase',
+    erased: (certificate) => `Erased. Certificate ${certificate.id}.`,
+    taken: 'Photo taken',
+    placeBlurred: (latitude, longitude) => `about ${latitude}, ${longitude} (exact places are not for everybody)`,
     removedCount: (count) => (count === 1 ? '1 record deleted.' : `${count} records deleted.`),
   },
   models: {
