@@ -151,8 +151,8 @@ ACTS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("POST", "/models/{name}/versions/{version}/evaluate"): (f"{MODEL}/versions/9/evaluate", {}),
     ("DELETE", "/models/{name}/operations/{number}"): (f"{MODEL}/operations/{NOBODY}", {}),
     ("POST", "/keys"): ("/keys", {"json": {"name": "unaudited"}}),
-    ("DELETE", "/keys/{id}"): ("/keys/KEY", {}),
-    ("POST", "/keys/{id}/rotation"): ("/keys/KEY/rotation", {"json": {}}),
+    ("DELETE", "/keys/{key_id}"): ("/keys/KEY", {}),
+    ("POST", "/keys/{key_id}/rotation"): ("/keys/KEY/rotation", {"json": {}}),
 }
 TABLES = ("predictions", "deletions", "tombstones", "model_versions", "rollouts", "operations", "keys", "audit")
 

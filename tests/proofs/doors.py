@@ -4,6 +4,7 @@ from tests.proofs.doors_lines import (
     line_1_access,
     line_2_keys,
     line_3_limits,
+    line_5_erasure,
     line_6_audit,
 )
 from tests.proofs.harness import Line, prove
@@ -12,6 +13,7 @@ LINES = (
     Line(1, "Every route asks of everybody what the policy says", line_1_access.run, 20),
     Line(2, "A revoked key is refused everywhere, and looking at keys costs little", line_2_keys.run, 30),
     Line(3, "One caller far over its limit keeps nobody else waiting, and who waits is let in", line_3_limits.run, 10),
+    Line(5, "What a person leaves is gone after an erasure, and the audit holds", line_5_erasure.run, 20),
     Line(6, "Weak code, vulnerable packages and secrets are looked for", line_6_audit.run, 20),
 )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from control_plane import audit
+from control_plane.anchor import look_through
 from control_plane.credentials import KeySecrets
 from control_plane.database import Database
 from control_plane.errors import Conflict, NotFound
@@ -119,9 +119,9 @@ async def test_use_is_noted_and_every_act_is_in_the_audit(ring: Keyring, databas
     await ring._note_use()
     assert (await ring.one(made.key.id)).last_used_at is not None
     assert made.key.id in {each.id for each in await ring.every()}
-    async with database.connection() as connection:
+    async with database.connection() as connection, connection.transaction():
         cursor = await connection.execute(
             "SELECT action, actor FROM audit WHERE facts ->> 'key' = %(id)s", {"id": made.key.id}
         )
         assert await cursor.fetchall() == [("key.created", "a test")]
-        assert await audit.first_broken(connection) is None
+        assert (await look_through(connection)).broken is None
