@@ -18,8 +18,8 @@ def test_a_form_with_a_key_and_consent_is_answered_and_belongs_to_its_owner(serv
     team = bearer(make(service, "predict", "read", owner="team fern")["key"])
     colleague = bearer(make(service, "read", owner="team fern")["key"])
     stranger = bearer(make(service, "predict", "read", owner="team moss")["key"])
-    form = {"files": {"file": ("leaf.jpg", photo, "image/jpeg")}, "data": {"consent": "true"}}
-    answer = service.http.post("/predict", headers=team, **form)
+    files = {"file": ("leaf.jpg", photo, "image/jpeg")}
+    answer = service.http.post("/predict", headers=team, files=files, data={"consent": "true"})
     assert answer.status_code == 200, answer.text
     record = answer.json()
     assert (record["subject"], record["picture_kept"]) == ("team fern", True)

@@ -13,7 +13,11 @@ from fastapi import FastAPI
 from PIL import Image
 
 from control_plane import problems
+from control_plane.allowance import NOTHING_LIMITED
+from control_plane.credentials import KeySecrets
 from control_plane.database import Database
+from control_plane.door import Door, Keeper
+from control_plane.keyring import Keyring
 from control_plane.metrics import Metrics
 from control_plane.prediction import Asked, Recorded
 from control_plane.recording import Recorder
@@ -23,6 +27,7 @@ from control_plane.routes import predict
 from control_plane.settings import Settings
 from control_plane.spool import Spool
 from control_plane.subjects import Subjects
+from control_plane.throttle import Throttle
 from control_plane.uploads import Picture
 from tests.integration.control_plane.rows import prediction
 
@@ -50,10 +55,16 @@ async def http(
     recorder = Recorder(database, spool, metrics, Subjects([bytes(32)]))
     app = FastAPI()
     app.state.parts = SimpleNamespace(
-        settings=Settings(), metrics=metrics, predictor=Answering(recorder), replays=Replays(database, metrics)
+        settings=Settings(),
+        metrics=metrics,
+        predictor=Answering(recorder),
+        replays=Replays(database, metrics),
+        keeper=Keeper("off", Keyring(database, KeySecrets.load(None, tmp_path), tmp_path / "keys.json"), "no token"),
+        throttle=Throttle(NOTHING_LIMITED, NOTHING_LIMITED),
     )
     app.include_router(predict.router)
     problems.add_handlers(app, metrics)
+    app.add_middleware(Door)
     app.add_middleware(RequestContext, metrics=metrics)
     running = asyncio.create_task(recorder.run())
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://service") as client:
