@@ -33,6 +33,12 @@ MARKERS = {
 }
 AS_STORED = {"latitude": struct.pack("<d", LATITUDE), "longitude": struct.pack("<d", LONGITUDE)}
 OTHER = "Somebody else"
+OTHERS = {
+    "consent": "true",
+    "subject": OTHER,
+    "latitude": "1",
+    "longitude": "2",
+}  # a place of their own, not the photo's
 FULL_RECORDS = 120
 SECONDS = 60.0
 
@@ -67,7 +73,7 @@ def _degrees(value: float) -> tuple[float, float, float]:
 def _planted(context: Context, place: Changing, server: OwnPostgres) -> list[Figure]:
     photo, count = next(iter(samples(context.root).values())), context.count(FULL_RECORDS, at_least=12)
     fields = {"subject": NAME, "latitude": str(LATITUDE), "longitude": str(LONGITUDE)}
-    place.http.post("/predict", files={"image": tagged(photo, 9999)}, data={"consent": "true", "subject": OTHER})
+    place.http.post("/predict", files={"image": tagged(photo, 9999)}, data=OTHERS)
     sent = []
     for number in range(count):
         given = [{**fields, "consent": "true"}, {"subject": NAME, "consent": "true"}, fields][number % 3]
