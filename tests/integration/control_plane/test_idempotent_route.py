@@ -61,6 +61,7 @@ async def http(
         replays=Replays(database, metrics),
         keeper=Keeper("off", Keyring(database, KeySecrets.load(None, tmp_path), tmp_path / "keys.json"), "no token"),
         throttle=Throttle(NOTHING_LIMITED, NOTHING_LIMITED),
+        blur=lambda _: None,
     )
     app.include_router(predict.router)
     problems.add_handlers(app, metrics)
