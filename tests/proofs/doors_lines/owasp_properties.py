@@ -176,10 +176,10 @@ def undeclared(ground: Ground) -> Iterator[tuple[str, str, str]]:
     for method, target, reply in ground.answered:
         found = ground.operation(method, target)
         if found and "json" in reply.headers.get("content-type", ""):
-            yield from ((method, target[:80], name) for name in _strange(ground.document, found[1], reply))
+            yield from ((method, target[:80], name) for name in strange(ground.document, found[1], reply))
 
 
-def _strange(document: dict[str, Any], operation: dict[str, Any], reply: Reply) -> Iterator[str]:
+def strange(document: dict[str, Any], operation: dict[str, Any], reply: Reply) -> Iterator[str]:
     said = operation["responses"].get(str(reply.status))
     if said is None:
         yield f"the status {reply.status}"
