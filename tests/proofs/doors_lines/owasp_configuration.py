@@ -90,7 +90,7 @@ def _passwords(ground: Ground) -> list[str]:
         try:
             psycopg.connect(
                 host="127.0.0.1", port=ground.postgres.port, user="postgres", password=word, dbname="postgres",
-                passfile="/dev/null", connect_timeout=10,
+                passfile=str(ground.context.folder / "none"), connect_timeout=10,
             ).close()  # fmt: skip
             taken.append(f"PostgreSQL: {word!r}")
         except psycopg.OperationalError:

@@ -153,8 +153,18 @@ def in_a_thread(make: Callable[[], AbstractAsyncContextManager[T]]) -> Iterator[
         yield asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result(SECONDS)
         asyncio.run_coroutine_threadsafe(context.__aexit__(None, None, None), loop).result(SECONDS)
     finally:
+        asyncio.run_coroutine_threadsafe(_end_tasks(), loop).result(SECONDS)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(SECONDS)
+        loop.close()
+
+
+async def _end_tasks() -> None:
+    """What still answers somebody who has left."""
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
 
 
 @dataclass
