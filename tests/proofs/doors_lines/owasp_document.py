@@ -14,7 +14,7 @@ from tests.proofs.doors_lines.owasp_ground import Ground
 from tests.proofs.results import Figure, is_true, none_of
 
 FULL_EXAMPLES = 100
-FULL_SECONDS = 600
+FULL_SECONDS = 400
 CHECKS = (
     "not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance",
     "response_headers_conformance",
