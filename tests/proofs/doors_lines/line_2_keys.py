@@ -36,16 +36,20 @@ def run(context: Context) -> list[Figure]:
     ):
         figures = _revocations(context, place, second, photo)
         with replica(place.stack, "open", postgres.url, WEEDWATCH_AUTH="off") as unlocked:
-            return [*figures, *_cost(context, place.key("predict", name="cost"), second, unlocked, photo)]
+            key = place.key("predict", name="cost")
+            _wait_until_known(second.port, key)
+            return [*figures, *_cost(context, key, second, unlocked, photo)]
 
 
 def _revocations(context: Context, place: Closed, second: Replica, photo: bytes) -> list[Figure]:
     """Both replicas answer all the time; each key is used on the second one until that refuses it."""
     seconds, failed = [], []
     times = context.count(FULL_REVOCATIONS, at_least=10)
+    load = place.key("predict", name="load")
+    _wait_until_known(second.port, load)
     with (
         httpx2.Client(base_url=f"http://127.0.0.1:{second.port}", timeout=30) as other,
-        _load([place.stack.port, second.port], place.key("predict", name="load"), photo) as statuses,
+        _load([place.stack.port, second.port], load, photo) as statuses,
     ):
         for number in range(times):
             made = place.make_key("read", name=f"short lived {number}")
@@ -66,6 +70,12 @@ def _revocations(context: Context, place: Closed, second: Replica, photo: bytes)
         at_most(f"the slowest of {times} to be refused by the other replica", max(seconds), REVOKED_SECONDS, "s"),
         none_of("requests of the load that failed", bad, len(statuses), context.say),
     ]
+
+
+def _wait_until_known(port: int, headers: dict[str, str]) -> None:
+    """Where a key was made it is known at once, elsewhere within two seconds."""
+    with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
+        assert _comes(http, headers, 200)
 
 
 def _comes(other: httpx2.Client, headers: dict[str, str], status: int) -> bool:
