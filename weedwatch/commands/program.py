@@ -48,8 +48,10 @@ def main() -> int:
         if returned == Code.INTERRUPTED:
             os._exit(Code.INTERRUPTED)  # whatever thread still waits for an answer
         return returned if isinstance(returned, int) else Code.DONE
-    except (typer.Abort, KeyboardInterrupt):
+    except typer.Abort:
         return Code.INTERRUPTED
+    except KeyboardInterrupt:
+        os._exit(Code.INTERRUPTED)  # as above
     except BrokenPipeError:  # whoever read has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Code.DONE

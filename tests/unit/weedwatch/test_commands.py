@@ -98,7 +98,8 @@ def test_an_interrupt_ends_at_once_whatever_is_waited_for(folder: Path) -> None:
         environment = clean_environment() | {"PYTHONPATH": str(ROOT)}
         with subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE) as program:
             connection, _ = silent.accept()
-            with connection:  # it waits for an answer now
+            with connection:
+                assert connection.recv(1)  # it waits for an answer now
                 program.send_signal(signal.SIGINT)
                 _, said = program.communicate(timeout=30)
     assert (program.returncode, said) == (Code.INTERRUPTED, b"")
