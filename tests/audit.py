@@ -37,6 +37,7 @@ HERE = {
     ("tests/unit/control_plane/test_logs.py", "Base64 High Entropy String"): "made up, to see that it is not logged",
     ("tests/unit/control_plane/test_secret_files.py", "Basic Auth Credentials"): "made up, to see that it is not told",
     ("tests/unit/standalone/test_settings.py", "Basic Auth Credentials"): "made up, to see who gets it",
+    ("tests/integration/control_plane/test_stores.py", "Basic Auth Credentials"): "made up, to see that it is refused",
     ("tests/unit/faults/test_faults.py", "Basic Auth Credentials"): "made up",
 }
 
