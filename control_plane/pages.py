@@ -42,7 +42,8 @@ def add(app: FastAPI, *, docs: bool = True, connects_to: str | None = None) -> N
 
 _WORKER = {
     "Service-Worker-Allowed": "/",  # its file lies below /ui, the pages that it keeps do not
-    "Content-Security-Policy": _COMMON + "style-src 'self'; img-src 'self'",  # of the worker, and of a picture alone
+    # Of the service worker, which asks for the shell's files, and of a picture alone.
+    "Content-Security-Policy": _COMMON + "connect-src 'self'; style-src 'self'; img-src 'self'",
 }
 
 

@@ -21,6 +21,10 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 # Chromium's own word for every answer that is an error; the page says it in better ones.
 EXPECTED = "Failed to load resource"
 TALLEST = 6000
+_SHELL_IS_KEPT = """Promise.race([
+    navigator.serviceWorker.ready.then(() => true),
+    new Promise((_, no) => setTimeout(() => no(new Error('there is no service worker')), 30000)),
+])"""
 _OVERFLOWS = "[document.documentElement, document.querySelector('main')].some((e) => e.scrollWidth > e.clientWidth)"
 # On a phone the room scrolls above the bar, else the document does.
 _HEIGHT = """() => {
@@ -88,7 +92,7 @@ class Visit:
 
     def remember_shell(self) -> None:
         """Wait until the page could be opened without the service."""
-        self.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        self.page.evaluate(_SHELL_IS_KEPT)
 
     def violations(self) -> list[str]:
         """What axe finds, as sentences."""
