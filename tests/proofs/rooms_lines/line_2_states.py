@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from io import BytesIO
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 from PIL import Image
@@ -18,7 +18,7 @@ from tests.changing import fill_store
 from tests.closed import with_keys, with_provider
 from tests.faults.processes import frozen, wait_until
 from tests.proofs.core_lines.arena import Arena, arena
-from tests.proofs.harness import Context, state_folder
+from tests.proofs.harness import DEFAULT_SHARE, Context, state_folder
 from tests.proofs.results import Figure, at_least, at_most, for_the_record, is_true, none_of
 from tests.proofs.rooms_lines import states
 from tests.proofs.rooms_lines.keyboard import by_keyboard_alone
@@ -61,15 +61,20 @@ class Look:
         offline: bool = False,
     ) -> None:
         """`during` is what happens to the service, anew for each width and theme: a hung worker is soon replaced."""
-        for width in WIDTHS:
-            for scheme in SCHEMES:
-                with visit(self.browser, self.scene.port, width=width, scheme=scheme) as here, during():
-                    self._prepare(here, offline)
-                    for name, show in shows.items():
-                        self._one(here, f"{name}-{width}-{scheme}", show, width)
-                        self.seen.add(name)
-                    self.complaints += [f"{width} {scheme}: {each}" for each in here.complaints]
-                    self.foreign += here.foreign
+        for width, scheme in self.looks:
+            with visit(self.browser, self.scene.port, width=width, scheme=scheme) as here, during():
+                self._prepare(here, offline)
+                for name, show in shows.items():
+                    self._one(here, f"{name}-{width}-{scheme}", show, width)
+                    self.seen.add(name)
+                self.complaints += [f"{width} {scheme}: {each}" for each in here.complaints]
+                self.foreign += here.foreign
+
+    @property
+    def looks(self) -> list[tuple[int, Scheme]]:
+        """Every width in every theme; at a small share each width and each theme once."""
+        few = self.context.share < DEFAULT_SHARE
+        return list(zip(WIDTHS, SCHEMES, strict=True) if few else product(WIDTHS, SCHEMES))
 
     def _prepare(self, here: Visit, offline: bool) -> None:
         if offline:
@@ -179,7 +184,7 @@ def _stages_that_end_it(place: Arena, look: Look) -> None:
         wait_until(lambda: get(stack.port, "/health/ready", 3).status == 503, NOT_READY_SECONDS, 0.2)
         look.at(states.NOT_READY)
     with ExitStack() as visits:
-        ready = [visits.enter_context(_remembering(look, width, scheme)) for width in WIDTHS for scheme in SCHEMES]
+        ready = [visits.enter_context(_remembering(look, width, scheme)) for width, scheme in look.looks]
         stack.stop()
         for here, width, scheme in ready:
             for name, show in states.STOPPED.items():
