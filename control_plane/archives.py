@@ -5,6 +5,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,11 @@ class Archive:
     frame: int = 1
     """What its handler understands: `handlers.frame.VERSION` when it was built."""
     input: InputSpec = field(default_factory=InputSpec)
+
+    @cached_property
+    def known_labels(self) -> frozenset[str]:
+        """Made once: each answer is looked up in it."""
+        return frozenset(self.labels)
 
     @property
     def reads_names(self) -> bool:

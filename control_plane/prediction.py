@@ -212,7 +212,7 @@ def check_answer(archive: Archive, inference: Inference) -> None:
     """Raises ProcessingError when this cannot be what the version says: it would be recorded as true."""
     names = [each.label for each in inference.predictions]
     confidences = [each.confidence for each in inference.predictions]
-    if not set(names) <= set(archive.labels) or len(set(names)) < len(names):
+    if not archive.known_labels.issuperset(names) or len(set(names)) < len(names):
         raise ProcessingError(cause="labels that the version does not have, or one of them twice")
     if confidences != sorted(confidences, reverse=True) or sum(confidences) > MOST_CONFIDENCE:
         raise ProcessingError(cause="confidences that are not in order, or more than one in all")

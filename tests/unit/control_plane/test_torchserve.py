@@ -2,13 +2,12 @@
 
 import json
 import struct
-from types import SimpleNamespace
-from typing import cast
+from pathlib import Path
 
 import pytest
 
 from control_plane.archives import Archive
-from control_plane.domain import Label
+from control_plane.domain import Label, ModelCard
 from control_plane.errors import ERRORS, ProcessingError
 from control_plane.prediction import check_answer
 from control_plane.torchserve import Inference, _inference, _outcomes, _refusal
@@ -105,7 +104,7 @@ def test_a_frame_that_does_not_fit_is_a_processing_error(body: bytes) -> None:
     ],
 )
 def test_what_the_version_cannot_have_said_is_not_recorded(said: list[tuple[str, float]]) -> None:
-    archive = cast(Archive, SimpleNamespace(labels=("a", "b")))
+    archive = Archive(Path("plants-1.mar"), "plants", "1", ("a", "b"), ModelCard(), ())
     check_answer(archive, Inference((Label("b", 0.6), Label("a", 0.4)), {}))
     with pytest.raises(ProcessingError):
         check_answer(archive, Inference(tuple(Label(*each) for each in said), {}))
