@@ -16,6 +16,7 @@ from prometheus_client.gc_collector import GCCollector
 
 ALERT_LIMITS = (0.5, 1.0, 2.0, 3.0, 5.0)  # seconds at which rules compare: bucket edges, so that they are exact
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, *ALERT_LIMITS, 10.0, 30.0)
+BYTES = tuple(float(4**power) for power in range(5, 14))  # 1 KiB to 64 MiB
 MILLISECONDS = tuple(1000 * edge for edge in SECONDS)
 CONFIDENCE = tuple(tenth / 10 for tenth in range(1, 11))
 
@@ -35,7 +36,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call] # scrapers would take
 class Metrics:
     """On a registry of its own, so that two services in one process do not meet."""
 
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # noqa: PLR0915 - a list
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
@@ -58,6 +59,10 @@ class Metrics:
             "weedwatch_prediction_confidence", "Confidence of the best label.", ("model", "version"),
             buckets=CONFIDENCE, registry=registry,
         )  # fmt: skip
+        self.labels = Counter(
+            "weedwatch_predicted_labels", "Answers by their best label; rare ones of large models together as other.",
+            ("model", "version", "label"), registry=registry,
+        )  # fmt: skip
         self.errors = Counter("weedwatch_errors", "Error answers by code.", ("code",), registry=registry)
         self.http_requests = Counter(
             "weedwatch_http_requests", "HTTP requests by route.", ("method", "route", "status"), registry=registry
@@ -66,11 +71,18 @@ class Metrics:
             "weedwatch_http_request_seconds", "HTTP requests, first byte to last.", ("method", "route"),
             buckets=SECONDS, registry=registry,
         )  # fmt: skip
+        self.http_request_bytes = Histogram(
+            "weedwatch_http_request_bytes", "Bodies of requests.", ("method", "route"), buckets=BYTES, registry=registry
+        )
+        self.http_response_bytes = Histogram(
+            "weedwatch_http_response_bytes", "Bodies of answers.", ("method", "route"), buckets=BYTES, registry=registry
+        )
         self.idempotency = Counter(
             "weedwatch_idempotency", "Requests with an Idempotency-Key: first, replayed, unknown or conflict.",
             ("outcome",), registry=registry,
         )  # fmt: skip
         self.queue_depth = Gauge("weedwatch_queue_depth", "Requests that wait for a worker.", registry=registry)
+        self.queue_limit = Gauge("weedwatch_queue_limit", "Requests that may wait for a worker.", registry=registry)
         self.batch_size = Histogram(
             "weedwatch_batch_pictures", "Pictures in a call to TorchServe.", buckets=(1, 2, 4, 8, 16), registry=registry
         )
@@ -90,10 +102,23 @@ class Metrics:
             registry=registry,
         )
         self.spool_bytes = Gauge("weedwatch_spool_bytes", "Bytes in this replica's spool.", registry=registry)
+        self.spool_limit_bytes = Gauge(
+            "weedwatch_spool_limit_bytes", "Bytes that the spool may take.", registry=registry
+        )
         self.in_flight = Gauge("weedwatch_in_flight", "Calls that TorchServe is working on.", registry=registry)
         self.ready_workers = Gauge("weedwatch_ready_workers", "TorchServe workers that are READY.", registry=registry)
         self.ready = Gauge("weedwatch_ready", "1 when a reference picture proves that it serves.", registry=registry)
+        self.not_ready = Gauge(
+            "weedwatch_not_ready", "1 for each reason why it cannot serve at present.", ("reason",), registry=registry
+        )
         self.database_up = Gauge("weedwatch_database_up", "1 when PostgreSQL answers.", registry=registry)
+        self.database_connections = Gauge(
+            "weedwatch_database_connections", "Connections of the pool: used, free, and how many it may have: limit.",
+            ("state",), registry=registry,
+        )  # fmt: skip
+        self.database_waiting = Gauge(
+            "weedwatch_database_waiting", "Who waits for a connection of the pool.", registry=registry
+        )
         self.probes = Counter("weedwatch_probes", "Reference predictions by result.", ("result",), registry=registry)
         self.shadows = Counter(
             "weedwatch_shadow_copies",
@@ -104,6 +129,79 @@ class Metrics:
             "weedwatch_guard_rollbacks", "Canaries that the guard took away.", ("model", "version", "reason"),
             registry=registry,
         )  # fmt: skip
+        self.changes = Counter(
+            "weedwatch_changes", "Changes of who answers, by what was asked for and how it ended.",
+            ("model", "kind", "outcome"), registry=registry,
+        )  # fmt: skip
+        self.revision = Gauge(
+            "weedwatch_rollout_revision", "Number of the rollout that this replica goes by.", ("model",),
+            registry=registry,
+        )  # fmt: skip
+        self.share = Gauge(
+            "weedwatch_rollout_share", "The part of the requests that a version answers, or hears as shadow: 0 to 1.",
+            ("model", "version", "part"), registry=registry,
+        )  # fmt: skip
+        self.version_workers = Gauge(
+            "weedwatch_version_workers", "Workers of a version: wanted, ready.",
+            ("model", "version", "part", "state"), registry=registry,
+        )  # fmt: skip
+        self.version_proven = Gauge(
+            "weedwatch_version_proven", "1 while all of a version's reference pictures answer as pinned.",
+            ("model", "version", "part"), registry=registry,
+        )  # fmt: skip
+        self.version_sick = Gauge(
+            "weedwatch_version_sick", "1 for a version that cannot be loaded or answers wrongly.",
+            ("model", "version"), registry=registry,
+        )  # fmt: skip
+        self.model_accuracy = Gauge(
+            "weedwatch_model_accuracy_ratio", "Share of right answers on held-out pictures, by the version's card.",
+            ("model", "version"), registry=registry,
+        )  # fmt: skip
+        self.model_f1 = Gauge(
+            "weedwatch_model_f1_ratio", "Macro F1 on held-out pictures, by the version's card.",
+            ("model", "version"), registry=registry,
+        )  # fmt: skip
+        self.torchserve_up = Gauge(
+            "weedwatch_torchserve_up", "1 when this TorchServe answers; numbered as in the settings.", ("torchserve",),
+            registry=registry,
+        )  # fmt: skip
+        self.reconcile_seconds = Histogram(
+            "weedwatch_reconcile_seconds", "A look at TorchServe and what follows from it.", buckets=SECONDS,
+            registry=registry,
+        )  # fmt: skip
+        self.reconcile_failures = Counter(
+            "weedwatch_reconcile_failures", "Looks at TorchServe that came to nothing.", registry=registry
+        )
+        self.leader = Gauge("weedwatch_leader", "1 in the replica that leads.", registry=registry)
+        self.replicas = Gauge("weedwatch_replicas", "Replicas that live, as this one sees it.", registry=registry)
+        self.uploads = Counter(
+            "weedwatch_uploads", "Uploaded versions by what became of them: ready or refused.", ("outcome",),
+            registry=registry,
+        )  # fmt: skip
+        self.uploads_waiting = Gauge(
+            "weedwatch_uploads_waiting_seconds",
+            "How long the oldest upload has waited for the quarantine's verdict.",
+            registry=registry,
+        )
+        self.audit_intact = Gauge(
+            "weedwatch_audit_intact", "1 while the audit's chain of digests holds.", registry=registry
+        )
+        self.certificate_expiry = Gauge(
+            "weedwatch_certificate_expiry_timestamp_seconds", "When a watched certificate ends.", ("certificate",),
+            registry=registry,
+        )  # fmt: skip
+        self.cpu_ratio = Gauge("weedwatch_machine_cpu_ratio", "Busy part of the processors, 0 to 1.", registry=registry)
+        self.memory_used = Gauge("weedwatch_machine_memory_used_bytes", "Memory in use.", registry=registry)
+        self.memory_total = Gauge("weedwatch_machine_memory_total_bytes", "Memory there is.", registry=registry)
+        self.disk_free = Gauge(
+            "weedwatch_machine_disk_free_bytes", "Free bytes on the disk with the state folder.", registry=registry
+        )
+        self.disk_total = Gauge(
+            "weedwatch_machine_disk_total_bytes", "Size of the disk with the state folder.", registry=registry
+        )
+        self.build = Gauge(
+            "weedwatch_build", "Always 1; which version of Weedwatch runs.", ("version",), registry=registry
+        )
         self.requests_public = Counter("prediction_requests", "Requests for a prediction.", registry=registry)
         self.milliseconds_public = Histogram(
             "prediction_processing_time_ms", "Milliseconds from a request's last byte to its answer.",

@@ -105,10 +105,14 @@ def test_imports_of_the_control_plane_point_downwards(module: str) -> None:
     [
         ("handlers", {"control_plane", "quarantine", "standalone", "training", "fastapi"}),
         ("training", {"control_plane", "standalone", "fastapi"}),
-        ("control_plane", {"quarantine", "standalone", "training", "torch", "torchvision", "onnxruntime", "ts"}),
+        (
+            "control_plane",
+            {"observability", "quarantine", "standalone", "training", "torch", "torchvision", "onnxruntime", "ts"},
+        ),
         # It loads models in processes of their own only: itself it is light, and knows nothing of the service.
         ("quarantine", {"control_plane", "training", "torch", "torchvision", "onnxruntime", "ts", "fastapi"}),
-        ("standalone", {"control_plane", "quarantine", "training", "torch", "torchvision", "fastapi"}),
+        ("observability", {"quarantine", "standalone", "training", "handlers", "torch", "fastapi"}),
+        ("standalone", {"control_plane", "observability", "quarantine", "training", "torch", "torchvision", "fastapi"}),
     ],
 )
 def test_a_part_does_not_import_what_it_must_not_know(package: str, foreign: set[str]) -> None:
@@ -120,6 +124,11 @@ def test_the_control_plane_takes_from_the_handler_only_what_a_picture_and_a_fram
     names = {name for names in modules("control_plane").values() for name in names if name.startswith("handlers")}
     modules_taken = {name for name in names if (ROOT / (name.replace(".", "/") + ".py")).exists()}
     assert modules_taken == {"handlers.preprocessing", "handlers.frame"}
+
+
+def test_what_watches_knows_of_the_service_only_its_metrics() -> None:
+    names = {name for names in modules("observability").values() for name in names if name.startswith("control_plane")}
+    assert {name for name in names if (ROOT / (name.replace(".", "/") + ".py")).exists()} == {"control_plane.metrics"}
 
 
 def test_only_settings_read_the_environment() -> None:

@@ -1,0 +1,17 @@
+"""Where people reach what alerts and dashboards link to."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Places:
+    """Addresses as a browser sees them, without a slash at the end."""
+
+    service: str = "http://127.0.0.1:8000"
+    grafana: str = "http://127.0.0.1:3000"
+
+    def runbook(self, alert: str) -> str:
+        return f"{self.service}/#/runbooks/{alert}"
+
+    def panel(self, dashboard: str, number: int) -> str:
+        return f"{self.grafana}/d/weedwatch-{dashboard}?viewPanel={number}"

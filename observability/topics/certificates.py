@@ -1,0 +1,5 @@
+"""When certificates end."""
+
+from observability.parts import Topic
+
+TOPIC = Topic("certificates")

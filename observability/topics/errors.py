@@ -1,0 +1,5 @@
+"""What fails, and how."""
+
+from observability.parts import Topic
+
+TOPIC = Topic("errors")

@@ -1,0 +1,5 @@
+"""What was written, by whom."""
+
+from observability.parts import Topic
+
+TOPIC = Topic("logs")

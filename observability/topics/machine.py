@@ -1,0 +1,5 @@
+"""Processors, memory and disk."""
+
+from observability.parts import Topic
+
+TOPIC = Topic("machine")

@@ -1,0 +1,5 @@
+"""Whether the watchers watch."""
+
+from observability.parts import Topic
+
+TOPIC = Topic("monitoring")

@@ -1,0 +1,5 @@
+"""What is answered, and how sure."""
+
+from observability.parts import Topic
+
+TOPIC = Topic("quality")

@@ -1,0 +1,5 @@
+"""Whether it can serve, and why not."""
+
+from observability.parts import Topic
+
+TOPIC = Topic("readiness")

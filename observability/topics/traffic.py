@@ -1,0 +1,5 @@
+"""How much is asked, and by which way."""
+
+from observability.parts import Topic
+
+TOPIC = Topic("traffic")
