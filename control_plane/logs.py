@@ -15,6 +15,8 @@ LOG_BYTES = 20 * 2**20
 LOG_FILES = 5
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
+"""32 hex digits: of the caller's trace, or the request id's own."""
 address: ContextVar[str | None] = ContextVar("address", default=None)
 """Of who sent the request; for the audit."""
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
@@ -35,6 +37,8 @@ class JsonFormatter(logging.Formatter):
         }
         if (current := request_id.get()) is not None:
             line["request_id"] = current
+        if (trace := trace_id.get()) is not None:
+            line["trace_id"] = trace
         line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from control_plane.errors import ERRORS, ClientLeft
-from control_plane.logs import address, request_id, without_credentials
+from control_plane.logs import address, request_id, trace_id, without_credentials
 from control_plane.metrics import Metrics
 from control_plane.presence import Presence
 from control_plane.problems import problem
@@ -21,12 +21,20 @@ log = logging.getLogger(__name__)
 STOPPED_SECONDS = 5  # until another one may be there
 CLIENT_LEFT = 499  # never sent; the log and the metrics know it
 _CORRELATION_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+# W3C: version 00 ends here, later ones may say more; ff and an id of zeros alone mean nothing.
+_TRACEPARENT = re.compile(
+    rb"(?!ff)(?:00(?=.{53}$)|[1-9a-f][0-9a-f]|0[1-9a-f])"
+    rb"-(?P<trace>(?!0{32})[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?"
+)
 _QUIET = frozenset({"/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready", "/metrics"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class RequestContext:
-    """Mints the request id; keeps a well-formed inbound X-Request-ID as the client's correlation id."""
+    """Mints the request id; keeps a well-formed inbound X-Request-ID as the client's correlation id.
+
+    The trace is the client's where it sends one, else the request's own, named by its id.
+    """
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
         self.app = app
@@ -37,9 +45,13 @@ class RequestContext:
             await self.app(scope, receive, send)
             return
         minted = uuid.uuid7()
-        correlation = _correlation_id(scope)
-        scope.setdefault("state", {}).update(request_id=minted, correlation_id=correlation, presence=Presence())
+        correlation, trace = _ids(scope)
+        trace = trace or minted.hex
+        scope.setdefault("state", {}).update(
+            request_id=minted, correlation_id=correlation, trace_id=trace, presence=Presence()
+        )
         token = request_id.set(str(minted))
+        traced = trace_id.set(trace)
         came_from = address.set(scope["client"][0] if scope.get("client") else None)
         status = 0
         started = monotonic()
@@ -77,6 +89,7 @@ class RequestContext:
         finally:
             self._note(scope, status, monotonic() - started, correlation)
             request_id.reset(token)
+            trace_id.reset(traced)
             address.reset(came_from)
 
     def _note(self, scope: Scope, status: int, seconds: float, correlation: str | None) -> None:
@@ -102,11 +115,21 @@ class RequestContext:
         )
 
 
-def _correlation_id(scope: Scope) -> str | None:
+def _ids(scope: Scope) -> tuple[str | None, str | None]:
+    """The client's correlation id and trace id, of headers that are well-formed."""
+    correlation = trace = None
     for name, value in scope["headers"]:
-        if name == b"x-request-id" and is_correlation_id(value):
-            return str(value.decode())
-    return None
+        if name == b"x-request-id" and correlation is None and is_correlation_id(value):
+            correlation = str(value.decode())
+        elif name == b"traceparent" and trace is None:
+            trace = trace_of(value)
+    return correlation, trace
+
+
+def trace_of(traceparent: bytes) -> str | None:
+    """The trace id in a W3C `traceparent`; None when it is not well-formed."""
+    found = _TRACEPARENT.fullmatch(traceparent)
+    return found["trace"].decode() if found else None
 
 
 def is_correlation_id(value: bytes) -> bool:
