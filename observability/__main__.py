@@ -1,40 +1,70 @@
-"""`python -m observability write [FOLDER]` writes the generated files, `check` says what does not fit together."""
+"""`python -m observability`: `write` the generated files, `check` them, `fetch` the programs, `prepare` to run them."""
 
 import argparse
+import json
 from pathlib import Path
 
-from observability import declared, generate, programs
+from observability import commands, declared, generate, programs
 from observability.places import Places
+from observability.prometheus import Targets
 
 
 def main() -> int:
+    options = _parser().parse_args()
+    try:
+        return {"write": _write, "check": _check, "fetch": _fetch, "prepare": _prepare}[options.command](options)
+    except programs.CannotFetch as problem:
+        print(problem)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m observability", description="Dashboards, rules, configuration.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    write = commands.add_parser("write", help="write the generated files")
+    parts = parser.add_subparsers(dest="command", required=True)
+    write = parts.add_parser("write", help="write the generated files")
     write.add_argument("folder", nargs="?", type=Path, default=generate.GENERATED)
-    write.add_argument("--service", default=Places.service, help="address of the service in links")
-    write.add_argument("--grafana", default=Places.grafana, help="address of Grafana in links")
-    commands.add_parser("check", help="say which panels and rules use what nobody tells")
-    commands.add_parser("fetch", help="get Prometheus and Alertmanager")
-    options = parser.parse_args()
-    if options.command == "fetch":
-        return _fetch()
-    if options.command == "write":
-        generate.write(options.folder, generate.files(Places(options.service, options.grafana)))
-        return 0
+    parts.add_parser("check", help="say which panels and rules use what nobody tells")
+    parts.add_parser("fetch", help="get Prometheus and Alertmanager")
+    prepare = parts.add_parser("prepare", help="write what Prometheus and Alertmanager need; print how they start")
+    prepare.add_argument("folder", type=Path)
+    prepare.add_argument("--control-plane", action="append", required=True, help="HOST:PORT of its metrics; several")
+    prepare.add_argument("--prometheus-port", type=int, default=9090)
+    prepare.add_argument("--alertmanager-port", type=int, default=9093)
+    for part in (write, prepare):
+        part.add_argument("--service", default=Places.service, help="address of the service in links")
+        part.add_argument("--grafana", default=Places.grafana, help="address of Grafana in links")
+    return parser
+
+
+def _write(options: argparse.Namespace) -> int:
+    setup = generate.Setup(Places(options.service, options.grafana))
+    generate.write(options.folder, generate.files(setup))
+    return 0
+
+
+def _check(_options: argparse.Namespace) -> int:
     problems = declared.check()
     for problem in problems:
         print(problem)
     return 1 if problems else 0
 
 
-def _fetch() -> int:
-    try:
-        for name in programs.PROGRAMS:
-            print(programs.program(name))
-    except programs.CannotFetch as problem:
-        print(problem)
-        return 1
+def _fetch(_options: argparse.Namespace) -> int:
+    for name in programs.PROGRAMS:
+        print(programs.program(name))
+    return 0
+
+
+def _prepare(options: argparse.Namespace) -> int:
+    prometheus, alertmanager = options.prometheus_port, options.alertmanager_port
+    targets = Targets(tuple(options.control_plane), f"127.0.0.1:{prometheus}", f"127.0.0.1:{alertmanager}")
+    setup = generate.Setup(Places(options.service, options.grafana), targets)
+    generate.write(options.folder, generate.monitoring(setup))
+    starts = {
+        "prometheus": commands.prometheus(options.folder, prometheus),
+        "alertmanager": commands.alertmanager(options.folder, alertmanager),
+    }
+    print(json.dumps(starts))
     return 0
 
 

@@ -1,27 +1,46 @@
 """All generated files, by their path below the folder that they are written to."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from observability import alertmanager, dashboards, prometheus, rules
+from observability.alertmanager import Channels
 from observability.places import Places
+from observability.prometheus import Targets
 
 GENERATED = Path(__file__).parent / "generated"
 _NOTE = "# Made by `python -m observability write`; change the topics, not this file.\n"
 
 
-def files(places: Places | None = None) -> dict[str, str]:
-    """Path → text."""
-    at = places or Places()
+@dataclass(frozen=True)
+class Setup:
+    """What the files depend on beside the topics. `factor`: how much faster than in earnest a proof wants them."""
+
+    places: Places = field(default_factory=Places)
+    targets: Targets = field(default_factory=Targets)
+    channels: Channels = field(default_factory=Channels)
+    factor: float = 1
+
+
+def files(setup: Setup) -> dict[str, str]:
+    """Path → text, of everything."""
     return {
-        f"prometheus/{rules.RULES_FILE}": _yaml(rules.rules(at)),
-        "prometheus/tests.yml": _yaml(rules.tests(at)),
-        "prometheus/prometheus.yml": _yaml(prometheus.configuration(prometheus.Targets())),
-        "alertmanager/alertmanager.yml": _yaml(alertmanager.configuration(alertmanager.Channels())),
+        **monitoring(setup),
+        "prometheus/tests.yml": _yaml(rules.tests(setup.places)),
         **{f"grafana/dashboards/{each.key}.json": dashboards.encoded(each) for each in dashboards.DASHBOARDS},
+    }
+
+
+def monitoring(setup: Setup) -> dict[str, str]:
+    """Path → text, of what Prometheus and Alertmanager need."""
+    return {
+        f"prometheus/{rules.RULES_FILE}": _yaml(rules.rules(setup.places, setup.factor)),
+        "prometheus/prometheus.yml": _yaml(prometheus.configuration(setup.targets, setup.factor)),
+        "alertmanager/alertmanager.yml": _yaml(alertmanager.configuration(setup.channels, setup.factor)),
     }
 
 
