@@ -31,7 +31,10 @@ def files(setup: Setup) -> dict[str, str]:
     return {
         **monitoring(setup),
         "prometheus/tests.yml": _yaml(rules.tests(setup.places)),
-        **{f"grafana/dashboards/{each.key}.json": dashboards.encoded(each) for each in dashboards.DASHBOARDS},
+        **{
+            f"grafana/dashboards/{each.key}.json": dashboards.encoded(each, setup.places)
+            for each in dashboards.DASHBOARDS
+        },
     }
 
 

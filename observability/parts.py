@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Severity = Literal["critical", "warning", "info"]
-Kind = Literal["timeseries", "stat", "gauge", "heatmap", "table", "piechart", "logs", "state", "bars"]
+Kind = Literal["timeseries", "stat", "gauge", "heatmap", "table", "piechart", "logs", "state", "bars", "map"]
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _WINDOW = re.compile(r"\[(\d+)([smhd])(?::(\d+)([smhd]))?\]")
