@@ -8,7 +8,7 @@ PY := .venv/bin/python
 export UV_CUSTOM_COMPILE_COMMAND := make lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop test check audit lock archive train-demo bench prove prove-spine prove-core prove-rooms prove-models prove-doors clean
+.PHONY: help setup run observe stop test check audit lock archive train-demo bench prove prove-spine prove-core prove-rooms prove-models prove-doors clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -18,6 +18,9 @@ setup: ## Install what is missing into .venv and ui/vendor (TORCH=cpu: the light
 
 run: setup ## Start everything on this machine and print a prediction (Ctrl-C stops it)
 	@exec $(PY) -m standalone run
+
+observe: setup ## The same with Prometheus and Alertmanager, and links to both
+	@exec $(PY) -m standalone run --observe
 
 stop: ## Stop what `make run` started
 	@if [ -x $(PY) ]; then exec $(PY) -m standalone stop; else echo "Nothing runs."; fi

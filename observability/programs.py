@@ -120,8 +120,26 @@ def _fetch(mirror: str, suite: str) -> None:
         unpacked = folder / "unpacked"
         for package in sorted(folder.glob("*.deb")):
             _run(["dpkg", "-x", str(package), str(unpacked)], folder)
+        _with_its_templates(unpacked)
         shutil.rmtree(FOLDER, ignore_errors=True)
         shutil.copytree(unpacked, FOLDER, symlinks=True)
+
+
+def _with_its_templates(unpacked: Path) -> None:
+    """Let Debian's Alertmanager find its templates, which it wants at a fixed place in the system.
+
+    In our copy that path becomes one as long that leads nowhere but to the working directory; a script goes there.
+    """
+    program, fixed = unpacked / "usr" / "bin" / "prometheus-alertmanager", b"/usr/share/prometheus/alertmanager"
+    here = b"./" * (len(fixed) // 2)
+    inner = program.with_name("prometheus-alertmanager-unpacked")
+    inner.write_bytes(program.read_bytes().replace(fixed, here))
+    inner.chmod(0o755)
+    program.write_text(
+        "#!/bin/sh\n"
+        'usr=$(dirname "$(dirname "$(readlink -f "$0")")")\n'
+        'cd "$usr/share/prometheus/alertmanager" && exec "$usr/bin/prometheus-alertmanager-unpacked" "$@"\n'
+    )
 
 
 def _run(command: list[str], folder: Path) -> None:

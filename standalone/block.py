@@ -29,6 +29,9 @@ class Facts:
     reason: str = ""
     """Why it has no model; empty when it serves one."""
     auth: str = "off"
+    prometheus: str = ""
+    """Its address; empty where it does not run."""
+    alertmanager: str = ""
 
 
 def describe(prediction: Mapping[str, Any], common_names: Mapping[str, str]) -> str:
@@ -60,6 +63,7 @@ def render(facts: Facts, folder: Path, key: str = "") -> str:
     lines += [
         f"  Open      {url}",
         f"  API docs  {url}/docs",
+        *_monitoring(facts),
         f"  Try       curl {_credential(facts, key)}-F image=@{shlex.quote(picture)} {url}/predict",
         "  Stop      Ctrl-C here, or `make stop` in another terminal",
         f"  State     {near(facts.state_dir, folder)}   logs in {near(facts.logs, folder)}   "
@@ -67,6 +71,15 @@ def render(facts: Facts, folder: Path, key: str = "") -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _monitoring(facts: Facts) -> list[str]:
+    if not facts.prometheus:
+        return []
+    return [
+        f"  Metrics   {facts.prometheus}/query   rules {facts.prometheus}/alerts   targets {facts.prometheus}/targets",
+        f"  Alerts    {facts.alertmanager}   and in the service itself: http://localhost:{facts.port}/#/status",
+    ]
 
 
 def _credential(facts: Facts, key: str) -> str:

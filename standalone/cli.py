@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from standalone.block import Facts, render
@@ -26,12 +27,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; gives the exit code."""
     parser = argparse.ArgumentParser(prog="python -m standalone", description="Weedwatch on one machine.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("run", help="start everything and stay in front; Ctrl-C stops it")
+    running = commands.add_parser("run", help="start everything and stay in front; Ctrl-C stops it")
+    running.add_argument("--observe", action="store_true", help="with Prometheus and Alertmanager beside it")
     commands.add_parser("stop", help="stop what `run` started, and wait for it")
     commands.add_parser("status", help="say what runs")
     options = parser.parse_args(arguments)
     try:
-        settings = read_settings()
+        settings = replace(read_settings(), observe=getattr(options, "observe", False))
         return {"run": run, "stop": stop, "status": status}[options.command](settings)
     except CannotRun as problem:
         say(f"make {options.command}: {problem}")

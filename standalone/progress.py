@@ -22,10 +22,11 @@ def say(line: str) -> None:
 
 
 class Progress:
-    """The five steps; several may be under way at once."""
+    """The steps of a start; several may be under way at once."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, steps: int = STEPS, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self._steps = steps
         self.started = clock()
         self._last_shown = self.started
         self._running: dict[int, tuple[str, float, str]] = {}
@@ -45,7 +46,7 @@ class Progress:
     def finish(self, number: int, outcome: str, detail: str = "", title: str | None = None) -> None:
         running_title, begun, _ = self._running.pop(number)
         name, seconds = title or running_title, self._clock() - begun
-        self._print(f"[{number}/{STEPS}] {name:<14} {outcome:<7} {seconds:5.1f} s  {detail}".rstrip())
+        self._print(f"[{number}/{self._steps}] {name:<14} {outcome:<7} {seconds:5.1f} s  {detail}".rstrip())
 
     def tick(self) -> None:
         """Refresh what is shown; call it several times a second."""

@@ -26,6 +26,8 @@ class Settings:
     """Who may come in: off (everybody of this machine), keys or oidc."""
     model_store: Path
     database_url: str | None
+    observe: bool
+    """Whether Prometheus and Alertmanager start too."""
     environment: Mapping[str, str]
     """All variables, those of `.env` included; what the control plane inherits."""
 
@@ -55,6 +57,7 @@ def read_settings(environ: Mapping[str, str] | None = None, root: Path = ROOT) -
         auth=(values.get("WEEDWATCH_AUTH") or "off").strip(),
         model_store=(root / (values.get("WEEDWATCH_MODEL_STORE") or "model_store")).resolve(),
         database_url=read_database_url(values, root),
+        observe=False,
         environment=values,
     )
 

@@ -2,13 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from standalone import control_plane, postgres, quarantine
+from standalone import control_plane, monitoring, postgres, quarantine
 from standalone.block import Facts
-from standalone.child import Child
 from standalone.errors import CannotRun
 from standalone.family import Family
 from standalone.java import find_java
@@ -17,6 +16,7 @@ from standalone.ports import free_ports
 from standalone.progress import Progress
 from standalone.readiness import first_prediction, wait_until_live, wait_until_serving
 from standalone.torchserve import Addresses, TorchServe, addresses
+from standalone.waiting import wait_ended, wait_ready
 
 POSTGRES_SECONDS = 300.0
 """Long, since recovery after a power cut must not be interrupted."""
@@ -39,19 +39,24 @@ async def start(family: Family, progress: Progress) -> Facts:
     (postgres_port,) = free_ports(1)
     torchserve = addresses(Path(run.private))
     run.ports, run.torchserve = {"postgres": postgres_port}, vars(torchserve)
-    exchange = {"WEEDWATCH_EXCHANGE_DIR": str(exchange_folder(run.private))}
+    ports = monitoring.choose_ports(settings) if settings.observe else None
+    told = {"WEEDWATCH_EXCHANGE_DIR": str(exchange_folder(run.private)), **monitoring.environment(settings, ports)}
     serving = TorchServe(find_java(settings.environment), torchserve, settings.model_store, Path(run.private))
     try:
         async with asyncio.TaskGroup() as together:
-            together.create_task(start_torchserve(family, progress, serving, exchange))
+            together.create_task(start_torchserve(family, progress, serving, told))
             archive = together.create_task(build_archive(family, progress))
             database = together.create_task(start_postgres(family, progress, postgres_port))
-            together.create_task(start_control_plane(family, progress, archive, database, torchserve, exchange))
+            together.create_task(start_control_plane(family, progress, archive, database, torchserve, told))
+            if ports is not None:
+                together.create_task(monitoring.start(family, progress, ports))
     except BaseExceptionGroup as group:
         raise first_of(group) from None
     facts = await prove(family, progress, has_archive=archive.result())
     family.spawn(quarantine.program(settings, Path(run.private)))  # last: nobody waits for it at the start
-    return facts
+    if ports is None:
+        return facts
+    return replace(facts, prometheus=ports.prometheus_url, alertmanager=ports.alertmanager_url)
 
 
 def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -61,11 +66,9 @@ def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return first_of(first) if isinstance(first, BaseExceptionGroup) else first
 
 
-async def start_torchserve(
-    family: Family, progress: Progress, serving: TorchServe, exchange: Mapping[str, str]
-) -> None:
+async def start_torchserve(family: Family, progress: Progress, serving: TorchServe, told: Mapping[str, str]) -> None:
     progress.begin(3, "TorchServe")
-    child = family.spawn(serving.program(family.settings.logs, {**family.settings.environment, **exchange}))
+    child = family.spawn(serving.program(family.settings.logs, {**family.settings.environment, **told}))
     await wait_ready(family, child, serving.is_ready, TORCHSERVE_SECONDS)
     progress.finish(3, "ready")
 
@@ -74,12 +77,7 @@ async def build_archive(family: Family, progress: Progress) -> bool:
     """False when there is none and nothing to build one from: then it starts without a model."""
     progress.begin(2, "model archive")
     child = family.spawn(control_plane.archive_program(family.settings))
-    deadline = time.monotonic() + ARCHIVE_SECONDS
-    while child.exit_code is None:
-        if time.monotonic() > deadline:
-            raise CannotRun(f"The model archive was not built in time.\n  Log: {child.log}")
-        progress.note(2, child.last_line())
-        await asyncio.sleep(0.1)
+    await wait_ended(child, ARCHIVE_SECONDS, lambda: progress.note(2, child.last_line()))
     family.forget(child)
     if child.exit_code == NO_SOURCE:
         progress.finish(2, "none", child.last_line())
@@ -138,13 +136,13 @@ async def start_control_plane(
     archive: Awaitable[bool],
     database: Awaitable[str],
     torchserve: Addresses,
-    exchange: Mapping[str, str],
+    told: Mapping[str, str],
 ) -> None:
     url = await database
     await archive
     progress.begin(4, "control plane")
     program = control_plane.program(family.settings, url, torchserve)
-    family.spawn(replace(program, environment={**program.environment, **exchange}))
+    family.spawn(replace(program, environment={**program.environment, **told}))
 
 
 async def prove(family: Family, progress: Progress, *, has_archive: bool) -> Facts:
@@ -165,14 +163,3 @@ async def prove(family: Family, progress: Progress, *, has_archive: bool) -> Fac
     prediction = await first_prediction(settings, serving)
     progress.finish(5, "passed", f"{serving.passed} of {serving.total} reference pictures answer as pinned")
     return replace(without, seconds=time.monotonic() - progress.started, **prediction)
-
-
-async def wait_ready(
-    family: Family, child: Child, is_ready: Callable[[], Awaitable[bool]], limit_seconds: float
-) -> None:
-    deadline = time.monotonic() + limit_seconds
-    while not await is_ready():
-        family.refuse_dead()
-        if time.monotonic() > deadline:
-            raise CannotRun(f"{child.name} was not ready in time: {child.cause()}\n  Log: {child.log}")
-        await asyncio.sleep(0.05)

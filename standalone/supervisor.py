@@ -16,7 +16,7 @@ from standalone.front import STOP_SIGNALS
 from standalone.kernel import adopt_orphans, dump_no_core
 from standalone.keys import first_key
 from standalone.leftovers import make_private, remove_private
-from standalone.progress import Progress, say
+from standalone.progress import STEPS, Progress, say
 from standalone.runfile import Run, run_path
 from standalone.settings import Settings
 from standalone.start import start
@@ -94,7 +94,7 @@ class Supervisor:
         return False
 
     async def _start(self) -> None:
-        progress = Progress()
+        progress = Progress(STEPS + self.family.settings.observe)
         ticker = asyncio.create_task(tick(progress))
         try:
             facts = await start(self.family, progress)

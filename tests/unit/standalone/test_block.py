@@ -79,3 +79,11 @@ def test_a_key_that_was_just_made_is_printed_once_with_the_line_that_uses_it() -
     assert 'curl -H "Authorization: Bearer ww_12345678_secret" -F image=@' in text
     assert "ww_" not in later
     assert 'curl -H "Authorization: Bearer $KEY" -F image=@' in later
+
+
+def test_what_watches_is_linked_where_it_runs() -> None:
+    watched = replace(FACTS, prometheus="http://127.0.0.1:9090", alertmanager="http://127.0.0.1:9093")
+    text = render(watched, Path("/"))
+    assert "http://127.0.0.1:9090/alerts" in text
+    assert "http://127.0.0.1:9093" in text
+    assert "9090" not in render(FACTS, Path("/"))

@@ -15,7 +15,7 @@ class Clock:
 
 def test_a_finished_step_gives_its_number_outcome_and_seconds(capsys: pytest.CaptureFixture[str]) -> None:
     clock = Clock()
-    progress = Progress(clock)
+    progress = Progress(clock=clock)
     progress.begin(1, "PostgreSQL")
     clock.now += 1.7
 
@@ -26,7 +26,7 @@ def test_a_finished_step_gives_its_number_outcome_and_seconds(capsys: pytest.Cap
 
 def test_a_long_step_shows_that_it_lives_and_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
     clock = Clock()
-    progress = Progress(clock)
+    progress = Progress(clock=clock)
     progress.begin(2, "model archive")
     progress.note(2, "Exported model.onnx")
     for _ in range(110):
@@ -38,7 +38,7 @@ def test_a_long_step_shows_that_it_lives_and_what_it_does(capsys: pytest.Capture
 
 def test_a_short_step_shows_nothing_meanwhile(capsys: pytest.CaptureFixture[str]) -> None:
     clock = Clock()
-    progress = Progress(clock)
+    progress = Progress(clock=clock)
     progress.begin(3, "TorchServe")
     for _ in range(10):
         clock.now += 0.1
