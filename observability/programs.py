@@ -5,7 +5,6 @@ The packages are unpacked beside the system, into `.tools/monitoring`; nothing i
 
 import contextlib
 import fcntl
-import os
 import re
 import shutil
 import subprocess
@@ -23,13 +22,6 @@ SUITES = ("forky", "sid")
 SOURCES = Path("/etc/apt")
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 FETCH_SECONDS = 300
-# Debian's Alertmanager reads its own templates from here alone; beside the system they are somewhere else.
-INSTALLED = "/usr/share/prometheus/alertmanager"
-_BESIDE = FOLDER / "usr" / "bin" / "alertmanager-beside"
-_START = """#!/bin/sh
-# Alertmanager with the folder of its templates as descriptor 9, which is where it looks for them.
-exec 9<'{assets}' && exec '{program}' "$@"
-"""
 
 
 class CannotFetch(Exception):
@@ -47,24 +39,7 @@ def program(name: str) -> Path:
         return own
     if not fetched.exists():
         fetch()
-    return _beside(fetched) if name == "prometheus-alertmanager" and not Path(INSTALLED).exists() else fetched
-
-
-def _beside(fetched: Path) -> Path:
-    """Something that starts this Alertmanager, which was not installed, with the templates that came with it."""
-    if not _BESIDE.exists():
-        place = b"/proc/self/fd/9".ljust(len(INSTALLED), b"/")
-        changed = fetched.with_name(f"{fetched.name}.fd9")
-        _put(changed, fetched.read_bytes().replace(INSTALLED.encode(), place))
-        _put(_BESIDE, _START.format(assets=FOLDER / INSTALLED[1:], program=changed).encode())
-    return _BESIDE
-
-
-def _put(path: Path, content: bytes) -> None:
-    own = path.with_name(f"{path.name}.{os.getpid()}")
-    own.write_bytes(content)
-    own.chmod(0o755)
-    own.replace(path)
+    return fetched
 
 
 def _own(name: str) -> Path | None:
