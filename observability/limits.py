@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+GOOD_SECONDS = 0.5
 AVERAGE_SECONDS = 1.0
 AVERAGE_CRITICAL_SECONDS = 3.0
 P95_SECONDS = 2.0
@@ -13,6 +14,9 @@ ERROR_CRITICAL_RATIO = 0.25
 PROCESSING_ERRORS_PER_SECOND = 0.1
 REFUSED_RATIO = 0.05
 QUEUE_SECONDS = 0.5
+LEAST_FAILURES_PER_SECOND = 0.01
+LEAST_REQUESTS_PER_SECOND = 0.02
+"""Three failures in five minutes; six requests. Below that a share says little, and nobody is called."""
 
 MEMORY_RATIO = 0.9
 DISK_RATIO = 0.8
@@ -30,7 +34,7 @@ LEAST_PREDICTIONS = 20
 
 @dataclass(frozen=True)
 class Objective:
-    """A promise over thirty days: this share of the events is good. `bad` and `total` are PromQL with `{window}`."""
+    """A promise over thirty days: this share of the events is good. `bad`, `total`: PromQL over five minutes."""
 
     name: str
     target: float
