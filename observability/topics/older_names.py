@@ -1,4 +1,4 @@
-"""The metrics of older systems, under their names: recording rules, so that old dashboards and queries go on working."""
+"""Metrics of older systems under their names, by recording rules: their dashboards and queries go on working."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
