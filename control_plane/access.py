@@ -22,6 +22,7 @@ POLICY: dict[tuple[str, str], Access] = {
     ("GET", "/health/ready"): "open",
     ("GET", "/health/detailed"): "read",
     ("GET", "/metrics"): "read",
+    ("GET", "/metrics/torchserve"): "read",
     ("GET", "/monitoring"): "open",
     ("GET", "/status/series"): "read",
     ("GET", "/info"): "any",

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 VERIFY_SECONDS = 600.0
+READ_AGAIN_SECONDS = 3600.0
+ROWS_AT_ONCE = 10_000
 MOST_ROWS = 2**62
 
 Fault = Literal["changed", "missing", "reordered", "cut off"]
@@ -61,9 +63,47 @@ class Anchor:
         self._replica = replica
         self._one = asyncio.Semaphore(1)
         self._told: Head | None = None
+        self._is_kept = True
+        self._broken: Broken | None = None  # as it was last read
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether the newest row that was seen is there, and the chain held when it was last read."""
+        return self._is_kept and self._broken is None
 
     async def run(self) -> None:
-        """Until cancelled: keep the newest row, and say loudly when the one kept is gone."""
+        """Until cancelled: keep the newest row, and say loudly when the one kept is gone; read all now and then."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_on())
+            tasks.create_task(self._read_again())
+
+    async def _read_again(self) -> None:
+        while True:
+            try:
+                if self._database.ready and self._database.up:
+                    await self._read_all()
+                    await asyncio.sleep(READ_AGAIN_SECONDS)
+            except DatabaseUnavailable:
+                pass
+            except Exception:
+                log.exception("the audit cannot be read through")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _read_all(self) -> None:
+        following: int | None = 1
+        while following is not None:
+            first, following = following, None
+            found = await within(VERIFY_SECONDS, self._verify(first, ROWS_AT_ONCE))
+            if found.broken:  # or another replica was faster than this look
+                await asyncio.sleep(LOOK_SECONDS)
+                found = await within(VERIFY_SECONDS, self._verify(first, ROWS_AT_ONCE))
+            self._note(first if found.following else 1, found)
+            if found.broken:
+                log.error("the audit is not what was written", extra={"cause": found.broken.sentence})
+            else:
+                following = found.following
+
+    async def _keep_on(self) -> None:
         while True:
             try:
                 if self._database.ready and self._database.up:
@@ -88,15 +128,20 @@ class Anchor:
         if self._one.locked():
             raise Conflict("The audit is being verified already. Ask again when that has ended.")
         async with self._one:
-            return await within(VERIFY_SECONDS, self._verify(first, at_most))
+            found = await within(VERIFY_SECONDS, self._verify(first, at_most))
+        self._note(first, found)
+        return found
 
     async def _keep(self) -> None:
         async with self._database.connection() as connection:
             known = self._kept().get(self._replica)
             newest = await audit.head(connection)
             if known == newest:
+                self._is_kept = True
                 return
+            self._is_kept = True
             if known and not await _is_there(connection, known):
+                self._is_kept = False
                 if self._told != newest:
                     log.error("the audit has lost rows that this replica saw", extra={"row": known.number})
                     self._told = newest
@@ -107,9 +152,15 @@ class Anchor:
     async def _verify(self, first: int, at_most: int) -> Verified:
         async with self._database.connection() as connection, connection.transaction():
             found = await look_through(connection, first, at_most)
-            if found.broken or found.following:
-                return found
-            return replace(found, broken=await self._cut_off(connection, found.head))
+            if not (found.broken or found.following):
+                found = replace(found, broken=await self._cut_off(connection, found.head))
+        return found
+
+    def _note(self, first: int, found: Verified) -> None:
+        if found.broken:
+            self._broken = found.broken
+        elif self._broken and first <= self._broken.number and found.following is None:
+            self._broken = None  # it was put right
 
     async def _cut_off(self, connection: Connection, newest: Head) -> Broken | None:
         for replica, seen in sorted(self._kept().items(), key=lambda item: item[1].number):

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from itertools import zip_longest
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -26,6 +27,7 @@ from control_plane.erasure import Erasure
 from control_plane.errors import DatabaseUnavailable
 from control_plane.evaluation import Evaluator
 from control_plane.exchange import Exchange
+from control_plane.figures import Figures
 from control_plane.hosts import AllowedHosts, allowed
 from control_plane.intake import Intake
 from control_plane.keyring import Keyring
@@ -78,7 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
         ValueError: The admin token, the secret of the keys, the OpenID provider or the place for pictures is of no use.
         RuntimeError: A route has no line in the policy.
     """
-    metrics = Metrics()
+    metrics = Metrics(on=settings.metrics == "on")
     token = credentials.admin_token(settings.admin_token_file, settings.state_dir)
     key_secrets = KeySecrets.load(settings.key_secret_file, settings.state_dir)
     issuer = oidc.issuer_from(settings) if settings.auth == "oidc" else None
@@ -89,7 +91,9 @@ def create_app(settings: Settings) -> FastAPI:
         async with AsyncExitStack() as stack:
             app.state.parts = await _open(stack, settings, metrics, token, key_secrets, issuer, store)
             if settings.metrics_port is not None:
-                await stack.enter_async_context(beside.serving(metrics, settings.metrics_host, settings.metrics_port))
+                figures: Figures = app.state.parts.figures
+                beside_us = beside.serving(metrics, figures, settings.metrics_host, settings.metrics_port)
+                await stack.enter_async_context(beside_us)
             yield
 
     app = FastAPI(
@@ -169,10 +173,14 @@ async def _open(
         TorchServe(
             inference_url=inference,
             management_url=management,
+            metrics_url=metrics_url,
             max_answer_seconds=settings.worker_timeout_seconds,
             exchange=exchange,
         )
-        for inference, management in zip(settings.torchserve_inference, settings.torchserve_management, strict=True)
+        for (inference, management), metrics_url in zip_longest(
+            zip(settings.torchserve_inference, settings.torchserve_management, strict=True),
+            settings.torchserve_metrics[: len(settings.torchserve_inference)],
+        )
     ]
     for each in torchserves:
         await each.open()
@@ -210,7 +218,7 @@ async def _open(
         handler_log=settings.handler_log,
     )
     await changes.open()
-    intake = Intake(database, settings)
+    intake = Intake(database, settings, metrics)
     spool = Spool(settings.spool_dir, settings.replica, max_bytes=settings.spool_max_bytes, metrics=metrics)
     spool.open()
     stack.callback(spool.close)
@@ -236,6 +244,18 @@ async def _open(
     )
     series = Series(metrics)
     anchor = Anchor(database, settings.state_dir / "audit", settings.replica)
+    figures = Figures(
+        settings=settings,
+        metrics=metrics,
+        counts=predictor.counts,
+        database=database,
+        fleet=fleet,
+        readiness=readiness,
+        share=share,
+        intake=intake,
+        anchor=anchor,
+        torchserves=torchserves,
+    )
     for work in (
         recorder.run(),
         recorder.replay(),
@@ -246,7 +266,7 @@ async def _open(
         fleet.run(),
         shadows.run(),
         readiness.run(),
-        series.run(),
+        *([series.run()] if metrics.on else []),
         *([issuer.provider.run()] if issuer else []),
         anchor.run(),
         removals.run(),
@@ -272,6 +292,7 @@ async def _open(
         keeper=Keeper(settings.auth, keyring, token, issuer, Lockout(settings.allowed_bad_credentials, counters)),
         throttle=Throttle(settings.allowed_callers, settings.allowed_addresses, counters),
         anchor=anchor,
+        figures=figures,
     )
 
 

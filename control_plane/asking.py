@@ -7,7 +7,12 @@ from contextlib import contextmanager
 from starlette.requests import ClientDisconnect, Request
 
 from control_plane.errors import ClientLeft, InvalidRequest, ServingError
+from control_plane.history import Prediction
 from control_plane.metrics import PUBLIC_ERROR_TYPES, Metrics
+
+SUCCESS = "Prediction successful"
+REPEATED = "Prediction given again"
+_TOLD = ("model", "version", "verdict", "label", "confidence")
 
 
 @contextmanager
@@ -24,6 +29,11 @@ def counted(metrics: Metrics) -> Iterator[None]:
     except Exception:
         _count(metrics, "internal_error")
         raise
+
+
+def tell(request: Request, row: Prediction, message: str = SUCCESS, **more: object) -> None:
+    """Let the request's line in the log be that of its prediction; `row` is the only one, or the first of several."""
+    request.state.told = message, {name: getattr(row, name) for name in _TOLD} | more
 
 
 def sticky(request: Request) -> str | None:

@@ -5,12 +5,14 @@ import contextlib
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
+from urllib.parse import parse_qs
 
 import uvicorn
-from prometheus_client.exposition import choose_encoder
 from starlette.types import Receive, Scope, Send
 
 from control_plane import connections
+from control_plane.errors import ServingError
+from control_plane.figures import Page, Pages
 from control_plane.metrics import Metrics
 from control_plane.protection import Header, protect
 
@@ -22,7 +24,7 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(metrics: Metrics, host: str, port: int) -> AsyncIterator[None]:
+async def serving(metrics: Metrics, pages: Pages, host: str, port: int) -> AsyncIterator[None]:
     """While it is open the metrics are at `/metrics` there, for whoever can reach it.
 
     Raises:
@@ -30,7 +32,7 @@ async def serving(metrics: Metrics, host: str, port: int) -> AsyncIterator[None]
     """
     with _listener(host, port) as listener:
         config = uvicorn.Config(
-            _Metrics(metrics),
+            _Metrics(pages),
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -59,18 +61,27 @@ def _listener(host: str, port: int) -> socket.socket:
 
 
 class _Metrics:
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        asked = scope["path"] == "/metrics" and scope["method"] in ("GET", "HEAD")
-        accept = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"accept"), "")
-        encode, media_type = choose_encoder(accept)
-        body = encode(self._metrics.registry) if asked else b"The metrics are at /metrics.\n"
+        status, (body, media_type) = await self._answer(scope)
         headers: list[Header] = [
-            (b"content-type", media_type.encode() if asked else b"text/plain"),
+            (b"content-type", media_type.encode()),
             (b"content-length", str(len(body)).encode()),
         ]
         protect(headers)
-        await send({"type": "http.response.start", "status": 200 if asked else 404, "headers": headers})
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    async def _answer(self, scope: Scope) -> tuple[int, Page]:
+        try:
+            if scope["method"] in ("GET", "HEAD") and scope["path"] == "/metrics":
+                accept = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"accept"), "")
+                return 200, await self._pages.page(accept)
+            if scope["method"] in ("GET", "HEAD") and scope["path"] == "/metrics/torchserve":
+                asked = parse_qs(scope["query_string"].decode("latin-1"))
+                return 200, await self._pages.torchserve_page(asked.get("number", ["1"])[-1])
+        except ServingError as error:
+            return error.kind.status, (f"{error.detail}\n".encode(), "text/plain")
+        return 404, (b"The metrics are at /metrics and /metrics/torchserve.\n", "text/plain")

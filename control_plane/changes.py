@@ -217,6 +217,7 @@ class Changes:
             await evaluations.put_evaluation(connection, evaluation)
             facts = {**registry.facts_of(operation), "agreement": evaluation.evidence["agreement"]}
             await audit.write(connection, actor=operation.actor, action="model.evaluated", facts=facts)
+        self._count(operation, "done")
 
     def _stop_evaluating(self, running: set[UUID]) -> None:
         """What was cancelled, or is another leader's now."""
@@ -307,6 +308,7 @@ class Changes:
             present = await models.rollout_to_change(connection, operation.model)
             if present is None or present.revision != operation.revision:
                 await models.note(connection, operation.id, "failed", "switching", "The rollout changed meanwhile.")
+                self._count(operation, "failed")
                 return
             if not await models.note(connection, operation.id, "done", "ended", None):
                 return  # cancelled meanwhile, or ended by another leader
@@ -323,6 +325,7 @@ class Changes:
             await models.put_rollout(connection, new)
             facts = {**registry.facts_of(operation), "revision": new.revision}
             await audit.write(connection, actor=operation.actor, action="model.switched", facts=facts)
+        self._count(operation, "done")
         log.info("the rollout has changed", extra=registry.facts_of(operation))
 
     async def _end(self, operation: Operation, stage: str, message: str) -> None:
@@ -339,7 +342,11 @@ class Changes:
                     await models.set_state(connection, operation.model, version, "sick", message)
             facts = {**registry.facts_of(operation), "message": message}
             await audit.write(connection, actor=operation.actor, action="model.failed", facts=facts)
+        self._count(operation, "failed")
         log.error("a change of a rollout failed", extra={**registry.facts_of(operation), "cause": message})
+
+    def _count(self, operation: Operation, outcome: str) -> None:
+        self._metrics.changes.labels(operation.model, operation.action, outcome).inc()
 
     async def _note(self, operation: Operation, state: str, stage: str, message: str | None) -> None:
         async with self._database.connection() as connection:

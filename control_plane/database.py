@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,6 +55,16 @@ async def within(seconds: float, work: Coroutine[Any, Any, Answer]) -> Answer:
     return task.result()
 
 
+@dataclass(frozen=True)
+class Usage:
+    """Of the pool: its connections, how many it may have, and who waits for one."""
+
+    used: int
+    free: int
+    limit: int
+    waiting: int
+
+
 class Database:
     """A pool of connections.
 
@@ -84,6 +95,12 @@ class Database:
             kwargs=self._options,
         )
         self._own: dict[str, Connection] = {}
+
+    @property
+    def usage(self) -> "Usage":
+        said = self._pool.get_stats()
+        free = said.get("pool_available", 0)
+        return Usage(said.get("pool_size", 0) - free, free, self._pool.max_size, said.get("requests_waiting", 0))
 
     async def open(self) -> None:
         await self._pool.open(wait=False)

@@ -16,6 +16,7 @@ from control_plane.dispatch import Dispatcher
 from control_plane.door import Keeper
 from control_plane.erasure import Erasure
 from control_plane.errors import Unauthorized
+from control_plane.figures import Figures
 from control_plane.intake import Intake
 from control_plane.keyring import Keyring
 from control_plane.lifecycle import Fleet
@@ -52,6 +53,7 @@ class Parts:
     keeper: Keeper
     throttle: Throttle
     anchor: Anchor
+    figures: Figures
 
     def blur(self, caller: Caller) -> float | None:
         """The grid, in degrees, to which places are moved for this caller; None for one who may see them."""

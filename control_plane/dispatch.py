@@ -246,7 +246,7 @@ class Dispatcher:
     async def _call(self, torchserve: int, batch: list[_Waiting]) -> None:
         started = monotonic()
         for each in batch:
-            self._metrics.stage_seconds.labels("queue").observe(started - each.entered)
+            self._metrics.stages["queue"].observe(started - each.entered)
         self._metrics.batch_size.observe(len(batch))
         outcomes: Sequence[Outcome]
         try:

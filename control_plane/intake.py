@@ -26,6 +26,7 @@ from control_plane import archives, audit, fetching, models
 from control_plane.archives import NoArchive
 from control_plane.database import Connection, Database, within
 from control_plane.errors import Conflict, DatabaseUnavailable, InvalidRequest, ModelNotFound, Overloaded
+from control_plane.metrics import Metrics
 from control_plane.models import ModelVersion
 from control_plane.receiving import FILES
 from control_plane.settings import Settings
@@ -54,6 +55,9 @@ class Intake:
 
     database: Database
     settings: Settings
+    metrics: Metrics
+    oldest: datetime | None = None
+    """Since when the upload that has waited longest waits for its verdict; None while none does."""
     _receiving: set[str] = field(default_factory=set)
     _fetches: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
@@ -203,6 +207,7 @@ class Intake:
         places = await asyncio.to_thread(self._places)
         async with self.database.connection() as connection:
             uploads = {each.archive: each for each in await models.uploads(connection)}
+        self.oldest = min((each.created_at for each in uploads.values()), default=None)
         for place in places:
             if place.name in self._receiving:
                 continue
@@ -319,21 +324,27 @@ class Intake:
 
     async def _take(self, upload: ModelVersion, ready: ModelVersion) -> None:
         async with self.database.connection() as connection, connection.transaction():
-            if await models.take_upload(connection, upload.archive, ready):
+            taken = await models.take_upload(connection, upload.archive, ready)
+            if taken:
                 facts = {**_facts(ready), "source": ready.source, "upload": upload.archive, "archive": ready.archive}
                 await audit.write(connection, actor=ACTOR, action="model.accepted", facts=facts)
+        if taken:
+            self.metrics.uploads.labels("ready").inc()
 
     async def _refuse(self, upload: ModelVersion, reason: str, place: Path | None = None) -> None:
-        async def refused(connection: Connection) -> None:
-            if await models.note_upload(connection, upload.archive, "refused", reason):
+        async def refused(connection: Connection) -> bool:
+            noted = await models.note_upload(connection, upload.archive, "refused", reason)
+            if noted:
                 facts = {**_facts(upload), "source": upload.source, "upload": upload.archive, "reason": reason}
                 await audit.write(connection, actor=ACTOR, action="model.refused", facts=facts)
+            return noted
 
-        async def done() -> None:
+        async def done() -> bool:
             async with self.database.connection() as connection, connection.transaction():
-                await refused(connection)
+                return await refused(connection)
 
-        await within(self.database.timeout_seconds, done())
+        if await within(self.database.timeout_seconds, done()):
+            self.metrics.uploads.labels("refused").inc()
         if place is not None:
             await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
         log.warning("an upload is refused", extra={**_facts(upload), "cause": reason})

@@ -58,6 +58,7 @@ class Fleet:
         self.rollouts: dict[str, Rollout] = {}
         self.failures = Failures()
         self.torchserves = len(torchserves)
+        self.answers = [False] * len(torchserves)  # whether each TorchServe did when it was last looked at
         self.is_alone: Callable[[], bool] = lambda: False
         self._torchserves = torchserves
         self._store = store
@@ -230,7 +231,7 @@ class Fleet:
             outcomes = await self._torchserves[torchserve].infer(
                 archive.model, archive.version, items, by_name=archive.reads_names
             )
-            self._metrics.stage_seconds.labels("torchserve").observe(monotonic() - began)
+            self._metrics.stages["torchserve"].observe(monotonic() - began)
             return outcomes
 
         return Served(archive, self._lane(), send, [Place() for _ in self._torchserves])
@@ -259,16 +260,24 @@ class Fleet:
 
     async def _watch(self, number: int) -> None:
         while True:
+            began = monotonic()
             try:
+                if not self._served:
+                    await self._torchserves[number].versions(self.model)
                 for model in {model for model, _ in self._served}:
                     await self._look(number, model)
+                self.answers[number] = True
             except TorchServeUnreachable as error:
+                self.answers[number] = False
+                self._metrics.reconcile_failures.inc()
                 for each in self.all():
                     self._saw(number, each, [], str(error))
             except Exception:
+                self._metrics.reconcile_failures.inc()
                 log.exception("looking at the models failed; it tries again")
                 for each in self.all():
                     self._saw(number, each, [], "The model's state is unknown.")
+            self._metrics.reconcile_seconds.observe(monotonic() - began)
             loaded = all(each.places[number].ready == self.workers_of(*each.key) for each in self.all())
             await asyncio.sleep(POLL_SECONDS if loaded else POLL_SECONDS_WHILE_LOADING)
 

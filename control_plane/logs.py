@@ -74,7 +74,10 @@ class RotatingFile(logging.handlers.RotatingFileHandler):
 
 
 def configure(*, level: str, folder: Path | None) -> None:
-    """Send all logs to `folder`/control_plane.jsonl (rotated), or to standard output when it is None."""
+    """Send all logs to `folder`/control_plane.jsonl (rotated), or to standard output when it is None; OFF: nowhere."""
+    if level == "OFF":
+        logging.disable()
+        return
     handler: logging.Handler
     if folder is None:
         handler = logging.StreamHandler(sys.stdout)

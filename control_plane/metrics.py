@@ -3,6 +3,9 @@
 Labels are bounded: models and versions of the store, roles, stages, verdicts and codes of the error registry.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -13,12 +16,19 @@ from prometheus_client import (
     disable_created_metrics,
 )
 from prometheus_client.gc_collector import GCCollector
+from prometheus_client.metrics import MetricWrapperBase
+
+from control_plane.errors import ERRORS
 
 ALERT_LIMITS = (0.5, 1.0, 2.0, 3.0, 5.0)  # seconds at which rules compare: bucket edges, so that they are exact
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, *ALERT_LIMITS, 10.0, 30.0)
 BYTES = tuple(float(4**power) for power in range(5, 14))  # 1 KiB to 64 MiB
 MILLISECONDS = tuple(1000 * edge for edge in SECONDS)
 CONFIDENCE = tuple(tenth / 10 for tenth in range(1, 11))
+STAGES = (
+    *("receive", "check", "queue", "torchserve", "preprocess", "inference", "postprocess"),
+    *("keep", "record"),
+)
 
 PUBLIC_ERROR_TYPES = {
     "model_not_loaded": "model_not_loaded",
@@ -33,10 +43,27 @@ PUBLIC_ERROR_TYPES = {
 disable_created_metrics()  # type: ignore[no-untyped-call] # scrapers would take every *_created for one more series
 
 
+class _Nothing:
+    """In the place of a metric that is switched off."""
+
+    def labels(self, *_: object, **__: object) -> "_Nothing":
+        return self
+
+    def _ignore(self, *_: object, **__: object) -> None:
+        """Nobody counts."""
+
+    inc = dec = set = observe = set_function = clear = remove = _ignore
+
+    def collect(self) -> Iterable[Any]:
+        return ()
+
+
 class Metrics:
     """On a registry of its own, so that two services in one process do not meet."""
 
-    def __init__(self) -> None:  # noqa: PLR0915 - a list
+    def __init__(self, *, on: bool = True) -> None:  # noqa: PLR0915 - a list
+        """Not `on`: all are there, and count nothing."""
+        self.on = on
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
@@ -52,7 +79,7 @@ class Metrics:
         )  # fmt: skip
         self.stage_seconds = Histogram(
             "weedwatch_stage_seconds",
-            "Time by stage: receive, check, queue, torchserve, preprocess, inference, postprocess, keep, record.",
+            f"Time by stage: {', '.join(STAGES)}.",
             ("stage",), buckets=SECONDS, registry=registry,
         )  # fmt: skip
         self.confidence = Histogram(
@@ -82,7 +109,9 @@ class Metrics:
             ("outcome",), registry=registry,
         )  # fmt: skip
         self.queue_depth = Gauge("weedwatch_queue_depth", "Requests that wait for a worker.", registry=registry)
-        self.queue_limit = Gauge("weedwatch_queue_limit", "Requests that may wait for a worker.", registry=registry)
+        self.queue_limit = Gauge(
+            "weedwatch_queue_limit", "Requests that may wait for workers of one version.", registry=registry
+        )
         self.batch_size = Histogram(
             "weedwatch_batch_pictures", "Pictures in a call to TorchServe.", buckets=(1, 2, 4, 8, 16), registry=registry
         )
@@ -187,9 +216,11 @@ class Metrics:
             "weedwatch_audit_intact", "1 while the audit's chain of digests holds.", registry=registry
         )
         self.certificate_expiry = Gauge(
-            "weedwatch_certificate_expiry_timestamp_seconds", "When a watched certificate ends.", ("certificate",),
+            "weedwatch_certificate_expiry_timestamp_seconds",
+            "When a watched certificate ends; 0: it cannot be read.",
+            ("certificate",),
             registry=registry,
-        )  # fmt: skip
+        )
         self.cpu_ratio = Gauge("weedwatch_machine_cpu_ratio", "Busy part of the processors, 0 to 1.", registry=registry)
         self.memory_used = Gauge("weedwatch_machine_memory_used_bytes", "Memory in use.", registry=registry)
         self.memory_total = Gauge("weedwatch_machine_memory_total_bytes", "Memory there is.", registry=registry)
@@ -210,5 +241,22 @@ class Metrics:
         self.errors_public = Counter(
             "prediction_errors", "Failed requests for a prediction.", ("error_type",), registry=registry
         )
+        if not on:
+            for name, value in list(vars(self).items()):
+                if isinstance(value, MetricWrapperBase):
+                    setattr(self, name, _Nothing())
+        self._say_all()
+
+    def _say_all(self) -> None:
+        """What can happen is there from the start, as 0: a first event is then seen as an increase."""
+        self.stages = {stage: self.stage_seconds.labels(stage) for stage in STAGES}
         for error_type in (*sorted(set(PUBLIC_ERROR_TYPES.values())), "processing_error"):
             self.errors_public.labels(error_type)
+        for code in ERRORS:
+            self.errors.labels(code)
+        for outcome in ("first", "replayed", "unknown", "conflict"):
+            self.idempotency.labels(outcome)
+        for result in ("passed", "wrong", "error"):
+            self.probes.labels(result)
+        for outcome in ("ready", "refused"):
+            self.uploads.labels(outcome)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from control_plane import history
 from control_plane.archives import Archive, Reference
+from control_plane.counts import Counts
 from control_plane.dispatch import Priority
 from control_plane.domain import Label, judge
 from control_plane.errors import (
@@ -19,6 +20,7 @@ from control_plane.errors import (
     ServingError,
 )
 from control_plane.lifecycle import Fleet
+from control_plane.logs import trace_id
 from control_plane.metrics import Metrics
 from control_plane.pictures import Kept, Pictures
 from control_plane.presence import Presence
@@ -88,6 +90,7 @@ class Predictor:
         self._shadows = shadows
         self._pictures = pictures
         self._metrics = metrics
+        self.counts = Counts(metrics)
 
     async def predict(self, picture: Picture, asked: Asked, *, started: float) -> Recorded:
         """The recorded answer; it is kept durably when this returns. `started`: the request's last byte.
@@ -124,10 +127,11 @@ class Predictor:
             outcome = "client_left"
             raise
         finally:
-            self._measure(served, role, outcome, monotonic() - started)
+            ids = {"trace_id": trace_id.get() or asked.request_id.hex, "request_id": str(asked.request_id)}
+            self.counts.ended(served.key, role, outcome, monotonic() - started, ids)
         served.window.note(row.processing_seconds)
         served.last_success = monotonic()
-        self._metrics.confidence.labels(*served.key).observe(row.confidence)
+        self.counts.answered(served.key, row.label, row.confidence)
         if in_database and picture.shape is None:  # a tensor was made for one version: another may want it otherwise
             self._shadows.copy(picture, row)
         return Recorded(row, in_database, served.archive.labels, inference.predictions)
@@ -162,7 +166,7 @@ class Predictor:
         check_answer(served.archive, inference)
         for stage in ("preprocess", "inference", "postprocess"):
             if stage in inference.seconds:
-                self._metrics.stage_seconds.labels(stage).observe(inference.seconds[stage])
+                self._metrics.stages[stage].observe(inference.seconds[stage])
         return inference
 
     async def _row(
@@ -173,7 +177,7 @@ class Predictor:
         if asked.consent:
             began = monotonic()
             kept = await self._pictures.keep(picture.data)
-            self._metrics.stage_seconds.labels("keep").observe(monotonic() - began)
+            self._metrics.stages["keep"].observe(monotonic() - began)
         row = history.Prediction(
             request_id=asked.request_id,
             correlation_id=asked.correlation_id,
@@ -200,12 +204,6 @@ class Predictor:
             role=role,
         )
         return history.with_picture(row, kept.sha256, kept.taken) if kept else row
-
-    def _measure(self, served: Served, role: Role, outcome: str, seconds: float) -> None:
-        labels = (*served.key, role)
-        self._metrics.predictions.labels(*labels, outcome).inc()
-        self._metrics.prediction_seconds.labels(*labels).observe(seconds)
-        self._metrics.milliseconds_public.observe(1000 * seconds)
 
 
 def check_answer(archive: Archive, inference: Inference) -> None:

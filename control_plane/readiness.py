@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from time import monotonic
+from typing import Literal, get_args
 
 import uuid_utils.compat as uuid
 
@@ -19,6 +20,9 @@ from control_plane.recording import Recorder
 from control_plane.served import Proof, Served
 
 log = logging.getLogger(__name__)
+
+Reason = Literal["records", "no_model", "no_worker", "wrong_answers", "unproven", "silent"]
+REASONS: tuple[Reason, ...] = get_args(Reason)
 
 TOLERANCE = 0.02  # of a pinned confidence: other processors round otherwise, a wrong model is far off
 PROBE_DEADLINE_SECONDS = 5.0
@@ -57,21 +61,27 @@ class Readiness:
 
     def reasons(self) -> list[str]:
         """Why it cannot serve, in sentences; empty when it can."""
-        reasons = []
+        return list(self.told().values())
+
+    def told(self) -> dict[Reason, str]:
+        """The reasons, each with its sentence."""
+        told: dict[Reason, str] = {}
         stable = self._fleet.stable
         if not self._recorder.can_record:
-            reasons.append("Neither PostgreSQL nor the spool can hold records at present.")
+            told["records"] = "Neither PostgreSQL nor the spool can hold records at present."
         if stable is None:
-            reasons.append(self._fleet.absence)
+            told["no_model"] = self._fleet.absence
         elif not stable.ready:
-            reasons.append(stable.reason or "No worker of the model is ready.")
+            told["no_worker"] = stable.reason or "No worker of the model is ready."
+        elif self.proof.wrong:
+            told["wrong_answers"] = next(iter(self.proof.wrong.values()))
         elif self.proof.failure:
-            reasons.append(self.proof.failure)
+            told["unproven"] = self.proof.failure
         elif self.proof.passed < len(self.references):
-            reasons.append("The reference pictures have not all answered yet.")
+            told["unproven"] = "The reference pictures have not all answered yet."
         elif monotonic() - stable.last_success > PROBE_DEADLINE_SECONDS + 2 * self._probe_seconds:
-            reasons.append("No reference picture has been answered lately.")
-        return reasons
+            told["silent"] = "No reference picture has been answered lately."
+        return told
 
     @property
     def is_ready(self) -> bool:

@@ -64,7 +64,7 @@ class Recorder:
         self._waiting.append(waiting)
         self._wake.set()
         in_database = await waiting.kept
-        self._metrics.stage_seconds.labels("record").observe(monotonic() - began)
+        self._metrics.stages["record"].observe(monotonic() - began)
         return in_database
 
     async def run(self) -> None:

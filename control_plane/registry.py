@@ -10,6 +10,7 @@ from control_plane import archives, audit, models
 from control_plane.archives import Archive
 from control_plane.database import Database, within
 from control_plane.errors import Conflict, ModelNotFound
+from control_plane.metrics import Metrics
 from control_plane.models import ModelVersion, Operation
 from control_plane.rollout import Rollout
 
@@ -112,16 +113,18 @@ async def set_workers(database: Database, model: str, version: str, workers: int
     return await within(database.timeout_seconds, changed())
 
 
-async def cancel(database: Database, model: str, number: UUID, *, actor: str) -> Operation | None:
+async def cancel(database: Database, metrics: Metrics, model: str, number: UUID, *, actor: str) -> Operation | None:
     """End a change that is under way; nothing happens to one that has ended. None when there is none."""
 
     async def cancelled() -> Operation | None:
         async with database.connection() as connection, connection.transaction():
-            await models.note(connection, number, "failed", "cancelled", f"Cancelled by {actor}.")
+            ended = await models.note(connection, number, "failed", "cancelled", f"Cancelled by {actor}.")
             found = await models.operation(connection, model, number)
             if found is not None and found.stage == "cancelled":
                 await audit.write(connection, actor=actor, action="model.cancelled", facts=facts_of(found))
-            return found
+        if found is not None and ended:
+            metrics.changes.labels(model, found.action, "cancelled").inc()
+        return found
 
     return await within(database.timeout_seconds, cancelled())
 

@@ -7,6 +7,7 @@ from time import monotonic
 
 import uuid_utils.compat as uuid
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from control_plane.errors import ERRORS, ClientLeft
@@ -26,7 +27,9 @@ _TRACEPARENT = re.compile(
     rb"(?!ff)(?:00(?=.{53}$)|[1-9a-f][0-9a-f]|0[1-9a-f])"
     rb"-(?P<trace>(?!0{32})[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?"
 )
-_QUIET = frozenset({"/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready", "/metrics"})
+_QUIET = frozenset(
+    {"/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready", "/metrics", "/metrics/torchserve"}
+)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -39,6 +42,7 @@ class RequestContext:
     def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
         self.app = app
         self._metrics = metrics
+        self._figures: dict[tuple[str, str, int], _Figures] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -53,12 +57,21 @@ class RequestContext:
         token = request_id.set(str(minted))
         traced = trace_id.set(trace)
         came_from = address.set(scope["client"][0] if scope.get("client") else None)
-        status = 0
+        status = received = sent = 0
         started = monotonic()
 
+        async def receive_and_count() -> Message:
+            nonlocal received
+            message = await receive()
+            if message["type"] == "http.request":
+                received += len(message.get("body", b""))
+            return message
+
         async def send_with_ids(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
+            nonlocal status, sent
+            if message["type"] == "http.response.body":
+                sent += len(message.get("body", b""))
+            elif message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"].extend(scope["state"].get("limits", ()))
                 protect(message["headers"], https=scope.get("scheme") == "https")
@@ -68,51 +81,82 @@ class RequestContext:
             await send(message)
 
         try:
-            await self.app(scope, receive, send_with_ids)
+            await self.app(scope, receive_and_count, send_with_ids)
         except (ClientDisconnect, ClientLeft):
             status = status or CLIENT_LEFT
         except asyncio.CancelledError:  # by the server alone, when it stops and has waited long enough
             self._metrics.errors.labels("model_not_loaded").inc()
             if status == 0:
-                stopping = problem(
-                    ERRORS["model_not_loaded"],
-                    detail="The service is being stopped. Send it again in a moment.",
-                    retry_after_seconds=STOPPED_SECONDS,
-                    path=scope["path"],
-                )
-                await stopping(scope, receive, send_with_ids)
+                await _stopping(scope["path"])(scope, receive, send_with_ids)
         except Exception:
             log.exception("request failed unexpectedly")
             self._metrics.errors.labels("internal_error").inc()
             if status == 0:
                 await problem(ERRORS["internal_error"], path=scope["path"])(scope, receive, send_with_ids)
         finally:
-            self._note(scope, status, monotonic() - started, correlation)
+            self._note(scope, status, monotonic() - started, received, sent)
             request_id.reset(token)
             trace_id.reset(traced)
             address.reset(came_from)
 
-    def _note(self, scope: Scope, status: int, seconds: float, correlation: str | None) -> None:
-        route = getattr(scope.get("route"), "path", "unmatched")
+    def _note(self, scope: Scope, status: int, seconds: float, received: int, sent: int) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        self._metrics.http_requests.labels(method, route, str(status)).inc()
-        self._metrics.http_seconds.labels(method, route).observe(seconds)
-        quiet = (route in _QUIET and status < 500) or "quiet" in scope["state"]
+        key = method, _route(scope), status
+        figures = self._figures.get(key)
+        if figures is None:  # as many as there are routes, methods and statuses
+            figures = self._figures[key] = _Figures(self._metrics, *key)
+        figures.requests.inc()
+        state = scope["state"]
+        figures.seconds.observe(seconds, {"trace_id": state["trace_id"], "request_id": str(state["request_id"])})
+        if received:
+            figures.request_bytes.observe(received)
+        if sent:
+            figures.response_bytes.observe(sent)
+        self._tell(scope, status, seconds)
+
+    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+        state = scope["state"]
+        quiet = (_route(scope) in _QUIET and status < 500) or "quiet" in state
         level = logging.DEBUG if quiet else logging.INFO
         if not log.isEnabledFor(level):
             return
+        message, more = state.get("told", ("request", {}))
         log.log(
             level,
-            "the client left" if status == CLIENT_LEFT else "request",
+            "the client left" if status == CLIENT_LEFT else message,
             extra={
-                "method": method,
+                "method": scope["method"] if scope["method"] in _METHODS else "other",
                 "path": without_credentials(scope["path"]),
                 "status": status,
                 "milliseconds": round(1000 * seconds, 1),
-                "correlation_id": correlation,
-                "caller": caller.name if (caller := scope["state"].get("caller")) else None,
+                "correlation_id": state["correlation_id"],
+                "caller": caller.name if (caller := state.get("caller")) else None,
+                **more,
             },
         )
+
+
+def _stopping(path: str) -> Response:
+    return problem(
+        ERRORS["model_not_loaded"],
+        detail="The service is being stopped. Send it again in a moment.",
+        retry_after_seconds=STOPPED_SECONDS,
+        path=path,
+    )
+
+
+class _Figures:
+    """Of requests of one kind; looked up once."""
+
+    def __init__(self, metrics: Metrics, method: str, route: str, status: int) -> None:
+        self.requests = metrics.http_requests.labels(method, route, str(status))
+        self.seconds = metrics.http_seconds.labels(method, route)
+        self.request_bytes = metrics.http_request_bytes.labels(method, route)
+        self.response_bytes = metrics.http_response_bytes.labels(method, route)
+
+
+def _route(scope: Scope) -> str:
+    return getattr(scope.get("route"), "path", "unmatched")
 
 
 def _ids(scope: Scope) -> tuple[str | None, str | None]:

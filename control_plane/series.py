@@ -72,7 +72,7 @@ class Series:
         for key, count in counts.items():
             grown = round(count - self._seen.get(key, 0))
             kind, name = key
-            if not grown:
+            if grown <= 0:  # less: counts of a version that has gone are told no more
                 continue
             if kind == "outcome" and name in VERDICTS:
                 minute.verdicts[str(name)] += grown

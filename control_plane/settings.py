@@ -70,6 +70,10 @@ class Settings(BaseSettings):
     torchserve_management: Annotated[tuple[str, ...], NoDecode] = Field(
         ("http://127.0.0.1:8081",), min_length=1, description="Its management API; as many, in the same order."
     )
+    torchserve_metrics: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("http://127.0.0.1:8082",),
+        description="Its metrics, which /metrics/torchserve passes on; in the same order.",
+    )
 
     exchange_dir: Path | None = Field(
         None,
@@ -217,7 +221,15 @@ class Settings(BaseSettings):
     admin_token_file: Path | None = Field(
         None, description="File with the admin token; otherwise one is made in the state folder."
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
+    metrics: Literal["on", "off"] = Field(
+        "on", description="off: nothing is counted. /metrics and the charts of the Status room then have nothing."
+    )
+    certificates: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (), description="PEM files of certificates whose end the metrics tell, comma-separated."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "OFF"] = Field(
+        "INFO", description="Least level that is logged; OFF: nothing at all."
+    )
     log_dir: Path | None = Field(None, description="Folder of the rotated JSON log; standard output when not set.")
 
     @classmethod
@@ -253,8 +265,8 @@ class Settings(BaseSettings):
         return value
 
     @field_validator(
-        *("cors_origins", "torchserve_inference", "torchserve_management", "model_urls", "handler_digests"),
-        "oidc_algorithms",
+        *("cors_origins", "torchserve_inference", "torchserve_management", "torchserve_metrics"),
+        *("model_urls", "handler_digests", "certificates", "oidc_algorithms"),
         *("allowed_hosts", "trusted_proxies"),
         mode="before",
     )
@@ -295,7 +307,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{each!r} is no address and no network like 10.0.0.0/8") from None
         return value
 
-    @field_validator("torchserve_inference", "torchserve_management")
+    @field_validator("torchserve_inference", "torchserve_management", "torchserve_metrics")
     @classmethod
     def _are_reachable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for each in value:

@@ -17,7 +17,17 @@ from control_plane.turns import Places, Turns, Volume, Whose
 
 TIDY_SECONDS = 60.0
 # Whoever watches the service must hear of it most of all when it is flooded.
-UNLIMITED = frozenset({"/health", "/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready", "/metrics"})
+UNLIMITED = frozenset(
+    {
+        "/health",
+        "/health/live",
+        "/health/ready",
+        "/v2/health/live",
+        "/v2/health/ready",
+        "/metrics",
+        "/metrics/torchserve",
+    }
+)
 
 
 class Bucket:

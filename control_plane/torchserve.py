@@ -30,6 +30,7 @@ CHANGE_SECONDS = 30.0  # register unpacks the archive before it answers
 KEEP_ALIVE_SECONDS = 30
 TENSOR_LIGHTER = 16  # eight of 224 × 224 travel together
 MAX_ANSWER_BYTES = 32 * 2**20  # thousands of labels for each part of a frame
+MAX_METRICS_BYTES = 8 * 2**20
 OCTETS = "application/octet-stream"  # TorchServe answers 500 to its own default, the urlencoded form type
 # What comes of reading an answer that is not as it should be.
 NO_ANSWER = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
@@ -116,20 +117,31 @@ class _Api:
 
 class TorchServe:
     def __init__(
-        self, *, inference_url: str, management_url: str, max_answer_seconds: float, exchange: Exchange
+        self,
+        *,
+        inference_url: str,
+        management_url: str,
+        max_answer_seconds: float,
+        exchange: Exchange,
+        metrics_url: str | None = None,
     ) -> None:
         self._inference = _Api(inference_url)
         self._management = _Api(management_url)
+        self._metrics = _Api(metrics_url) if metrics_url else None
         self._max_answer_seconds = max_answer_seconds
         self._exchange = exchange
 
     async def open(self) -> None:
         await self._inference.open()
         await self._management.open()
+        if self._metrics:
+            await self._metrics.open()
 
     async def close(self) -> None:
         await self._inference.close()
         await self._management.close()
+        if self._metrics:
+            await self._metrics.close()
 
     async def infer(
         self, model: str, version: str, items: Sequence[Item], *, by_name: bool = True
@@ -227,6 +239,26 @@ class TorchServe:
         if status not in (200, 404):
             raise TorchServeUnreachable(f"set-default answered {status}: {_message(body)}")
 
+    async def metrics(self) -> bytes:
+        """All that it and its workers count, in the text format of Prometheus.
+
+        Raises:
+            TorchServeUnreachable: It does not say, or not in time.
+        """
+        if self._metrics is None:
+            raise TorchServeUnreachable("No address of its metrics is set (WEEDWATCH_TORCHSERVE_METRICS).")
+        timeout = aiohttp.ClientTimeout(total=DESCRIBE_SECONDS, sock_connect=2)
+        try:
+            async with self._metrics.session.get(
+                f"{self._metrics.url}/metrics", timeout=timeout, allow_redirects=False
+            ) as answer:
+                body = await _read(answer, MAX_METRICS_BYTES)
+        except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
+            raise TorchServeUnreachable("TorchServe does not tell its metrics.") from error
+        if answer.status != 200:
+            raise TorchServeUnreachable(f"TorchServe does not tell its metrics: it answered {answer.status}.")
+        return body
+
     async def _manage(self, method: str, path: str, query: dict[str, str] | None = None) -> tuple[int, bytes]:
         timeout = aiohttp.ClientTimeout(total=DESCRIBE_SECONDS if method == "GET" else CHANGE_SECONDS, sock_connect=2)
         headers = {"Content-Type": OCTETS}
@@ -240,7 +272,7 @@ class TorchServe:
             raise TorchServeUnreachable("TorchServe's management API does not answer.") from error
 
 
-async def _read(answer: aiohttp.ClientResponse) -> bytes:
+async def _read(answer: aiohttp.ClientResponse, most: int = MAX_ANSWER_BYTES) -> bytes:
     """The body; no more of it than an answer may be.
 
     Raises:
@@ -249,8 +281,8 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes:
     body = bytearray()
     async for block in answer.content.iter_any():
         body += block
-        if len(body) > MAX_ANSWER_BYTES:
-            raise aiohttp.ClientPayloadError(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
+        if len(body) > most:
+            raise aiohttp.ClientPayloadError(f"an answer of more than {most} bytes")
     return bytes(body)
 
 

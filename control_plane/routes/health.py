@@ -6,16 +6,18 @@ from typing import Any
 import psutil
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
-from prometheus_client.exposition import choose_encoder
 
 from control_plane import schemas
 from control_plane.dependencies import Service
-from control_plane.errors import NotFound
+from control_plane.errors import ModelNotLoaded, NotFound
 from control_plane.failures import Key
 from control_plane.lifecycle import Fleet
+from control_plane.problems import problem
 from control_plane.version import VERSION
 
 router = APIRouter(tags=["health"])
+
+SCRAPE_AGAIN_SECONDS = 10
 
 
 @router.get("/health", summary="Summary", response_model=schemas.Health, responses={503: {"model": schemas.Health}})
@@ -72,10 +74,25 @@ async def detailed(service: Service) -> schemas.DetailedHealth:
 
 @router.get("/metrics", summary="OpenMetrics", response_class=Response)
 async def metrics(request: Request, service: Service) -> Response:
+    _refuse_beside(service)
+    body, media_type = await service.figures.page(request.headers.get("accept", ""))
+    return Response(body, media_type=media_type)
+
+
+@router.get("/metrics/torchserve", summary="TorchServe's metrics, as it tells them", response_class=Response)
+async def torchserve_metrics(service: Service, number: str = "1") -> Response:
+    """`number`: of the TorchServe, where there are several; 1 is the first in the settings."""
+    _refuse_beside(service)
+    try:
+        body, media_type = await service.figures.torchserve_page(number)
+    except ModelNotLoaded as error:  # no error of a prediction: it is counted where whoever scrapes sees it
+        return problem(error.kind, detail=error.detail, retry_after_seconds=SCRAPE_AGAIN_SECONDS)
+    return Response(body, media_type=media_type)
+
+
+def _refuse_beside(service: Service) -> None:
     if service.settings.metrics_port is not None:
         raise NotFound("The metrics have a port of their own here.")
-    encode, media_type = choose_encoder(request.headers.get("accept", ""))
-    return Response(encode(service.metrics.registry), media_type=media_type)
 
 
 def _answer(body: schemas.Health | schemas.Ready, good: bool) -> JSONResponse:

@@ -130,7 +130,7 @@ async def _infer(
     name: str,
     version: str | None,
 ) -> Response:
-    settings, stages = service.settings, service.metrics.stage_seconds
+    settings, stages = service.settings, service.metrics.stages
     received_at, began = datetime.now(UTC), monotonic()
     limit_seconds = asking.deadline_seconds(request, settings.deadline_seconds)
     sticky = asking.sticky(request)
@@ -143,7 +143,7 @@ async def _infer(
         timeout_seconds=settings.upload_timeout_seconds,
     )
     started = monotonic()
-    stages.labels("receive").observe(started - began)
+    stages["receive"].observe(started - began)
     header_length = request.headers.get(tensors.HEADER)
     if len(body) <= SMALL_BYTES:
         inferring = tensors.read(body, header_length)
@@ -152,7 +152,7 @@ async def _infer(
             inferring = await asyncio.to_thread(tensors.read, body, header_length)
     del body
     pictures = await _pictures(inferring, max_bytes=settings.max_image_bytes, max_pixels=settings.max_pixels)
-    stages.labels("check").observe(monotonic() - started)
+    stages["check"].observe(monotonic() - started)
     if inferring.timeout_seconds is not None:
         limit_seconds = min(limit_seconds, inferring.timeout_seconds)
     if correlation_id is None and inferring.id is not None and is_correlation_id(inferring.id.encode(errors="replace")):
@@ -182,7 +182,9 @@ async def _infer(
         ),
         return_exceptions=True,  # each that has an answer is recorded, whatever becomes of the others
     )
-    return _answer(inferring, _all(outcomes))
+    answers = _all(outcomes)
+    asking.tell(request, answers[0].row, pictures=len(answers))
+    return _answer(inferring, answers)
 
 
 async def _pictures(inferring: Inferring, *, max_bytes: int, max_pixels: int) -> list[Picture]:

@@ -254,7 +254,7 @@ async def watch_operation(service: Service, operation: Existing) -> AsyncIterato
 @router.delete("/models/{name}/operations/{number}", summary="Cancel a change that is under way")
 async def cancel_operation(service: Service, actor: Admin, name: Name, number: UUID) -> schemas.OperationFacts:
     """What answers goes on answering. A change that has ended stays as it is."""
-    found = await registry.cancel(service.database, name, number, actor=actor)
+    found = await registry.cancel(service.database, service.metrics, name, number, actor=actor)
     if found is None:
         raise NotFound("There is no such operation of this model.")
     return _operation(service, found)

@@ -82,6 +82,7 @@ async def predict(
     """The answer is recorded in the history before it is given."""
     with asking.counted(service.metrics):
         given = await _predict(request, service, caller, request_id, correlation_id)
+    asking.tell(request, given.row, asking.REPEATED if given.standing is Standing.REPLAYED else asking.SUCCESS)
     if given.standing in _SAID:
         response.headers.update(_SAID[given.standing])
     return Answer.of(given.row, service.blur(caller))
@@ -125,17 +126,17 @@ async def _predict(
     request: Request, service: Service, caller: Caller, request_id: RequestId, correlation_id: CorrelationId
 ) -> Given:
     key = key_of(request.headers.getlist("idempotency-key"))
-    settings, stages = service.settings, service.metrics.stage_seconds
+    settings, stages = service.settings, service.metrics.stages
     received_at, began = datetime.now(UTC), monotonic()
     limit_seconds = asking.deadline_seconds(request, settings.deadline_seconds)
     upload = await uploads.receive(
         request, max_bytes=settings.max_image_bytes, timeout_seconds=settings.upload_timeout_seconds
     )
     started = monotonic()
-    stages.labels("receive").observe(started - began)
+    stages["receive"].observe(started - began)
     options = _options(request, upload.fields)
     picture = await uploads.check(upload, max_pixels=settings.max_pixels)
-    stages.labels("check").observe(monotonic() - started)
+    stages["check"].observe(monotonic() - started)
     asked = Asked(
         request_id=request_id,
         received_at=received_at,

@@ -29,6 +29,7 @@ ACCESS: dict[str, str] = {
     "GET /v2/models/{name}/versions/{version}/ready": "any",
     "GET /health/detailed": "read",
     "GET /metrics": "read",
+    "GET /metrics/torchserve": "read",
     "GET /status/series": "read",
     "GET /history": "read",
     "GET /history/{request_id}": "read",

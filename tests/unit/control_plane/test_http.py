@@ -15,6 +15,7 @@ from control_plane.app import create_app
 from control_plane.credentials import KeySecrets
 from control_plane.database import Database
 from control_plane.door import Keeper
+from control_plane.errors import ModelNotLoaded
 from control_plane.hosts import allowed
 from control_plane.keyring import Keyring
 from control_plane.metrics import Metrics
@@ -168,17 +169,31 @@ async def test_the_main_port_has_no_metrics_where_they_have_their_own(tmp_path: 
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
+class Told:
+    """What the second port passes on."""
+
+    async def page(self, accept: str) -> tuple[bytes, str]:
+        return f"ours, as {accept}".encode(), "text/plain"
+
+    async def torchserve_page(self, number: str) -> tuple[bytes, str]:
+        raise ModelNotLoaded(f"TorchServe {number} is away.")
+
+
 async def test_the_metrics_have_a_port_of_their_own_where_that_is_set() -> None:
     port = free_port()
-    async with beside.serving(Metrics(), "127.0.0.1", port), httpx2.AsyncClient() as http:
-        answer = await http.get(f"http://127.0.0.1:{port}/metrics")
+    async with beside.serving(Metrics(), Told(), "127.0.0.1", port), httpx2.AsyncClient() as http:
+        answer = await http.get(f"http://127.0.0.1:{port}/metrics", headers={"Accept": "text/x"})
+        torchserve = await http.get(f"http://127.0.0.1:{port}/metrics/torchserve?number=2")
         other = await http.get(f"http://127.0.0.1:{port}/info")
-    assert answer.status_code == 200
-    assert "weedwatch_ready" in answer.text
+    assert (answer.status_code, answer.text) == (200, "ours, as text/x")
     assert answer.headers["x-content-type-options"] == "nosniff"
+    assert (torchserve.status_code, torchserve.text) == (503, "TorchServe 2 is away.\n")
     assert other.status_code == 404
     with pytest.raises(OSError, match="in use"):
-        async with beside.serving(Metrics(), "127.0.0.1", port), beside.serving(Metrics(), "127.0.0.1", port):
+        async with (
+            beside.serving(Metrics(), Told(), "127.0.0.1", port),
+            beside.serving(Metrics(), Told(), "127.0.0.1", port),
+        ):
             pass
 
 
