@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from observability import alertmanager, dashboards, prometheus, rules
+from observability import alertmanager, dashboards, prometheus, reader, rules
 from observability.alertmanager import Channels
 from observability.places import Places
 from observability.prometheus import Targets
@@ -31,6 +31,7 @@ def files(setup: Setup) -> dict[str, str]:
     return {
         **monitoring(setup),
         "prometheus/tests.yml": _yaml(rules.tests(setup.places)),
+        "grafana/reader.sql": reader.script(),
         **{
             f"grafana/dashboards/{each.key}.json": dashboards.encoded(each, setup.places)
             for each in dashboards.DASHBOARDS

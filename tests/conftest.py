@@ -16,6 +16,7 @@ import pytest
 from standalone import postgres
 from standalone.child import Child
 from standalone.ports import free_ports
+from tests import reading
 
 MEMORY = Path("/dev/shm")
 
@@ -84,6 +85,7 @@ def postgres_server() -> Iterator[Server]:
     folder.chmod(0o755)  # as root, PostgreSQL runs as another user
     prepared = postgres.prepare(folder, free_ports(1)[0])
     postgres.single_user(prepared.home, prepared.data, f"ALTER ROLE {postgres.ROLE} CREATEDB")
+    reading.make_role(prepared)
     server = Server(prepared, _started(prepared, folder))
     yield server
     server.child.process.send_signal(prepared.program(folder / "log").stop_signal)
