@@ -21,7 +21,7 @@ TOPIC = Topic(
                     width=16,
                 ),
                 Panel(
-                    "alerts-firing",
+                    "alerts-table",
                     "Alerts that fire",
                     "Which alerts fire now, by severity. Watchdog always does: it shows that alerts get through.",
                     "table",
@@ -224,7 +224,7 @@ TOPIC = Topic(
                 "Point it at something that misses it: a dead man's switch, or a cron job that expects its message.",
                 "It is missing: see whether Prometheus and Alertmanager run.",
             ),
-            "alerts-firing",
+            "alerts-table",
             fires=Case({}, value="1"),
             # Even what always holds is first seen at some moment.
             quiet=Case({}, at="0m"),

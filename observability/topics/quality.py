@@ -108,16 +108,6 @@ TOPIC = Topic(
                     width=12,
                     stacked=True,
                 ),
-                Panel(
-                    "probes-wrong",
-                    "Reference pictures",
-                    "Pictures whose answer was pinned when the version was built, asked again and again: passed, "
-                    "answered otherwise (wrong), or not answered (error).",
-                    "timeseries",
-                    "short",
-                    (Prom("sum by (result) (increase(weedwatch_probes_total[$__rate_interval]))", "{{result}}"),),
-                    width=12,
-                ),
             ),
         ),
         Row(

@@ -138,7 +138,7 @@ TOPIC = Topic(
                     steps=((None, "green"), (limits.UPLOAD_WAITS_SECONDS, "orange")),
                 ),
                 Panel(
-                    "leader",
+                    "leading-replica",
                     "Who leads",
                     "The replica that changes models and tidies up. Exactly one; none for a few seconds when it dies.",
                     "state",
