@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from observability import commands, declared, generate, programs
+from observability.loki import Keeping
 from observability.places import Places
 from observability.prometheus import Targets
 
@@ -23,6 +24,7 @@ def _parser() -> argparse.ArgumentParser:
     parts = parser.add_subparsers(dest="command", required=True)
     write = parts.add_parser("write", help="write the generated files")
     write.add_argument("folder", nargs="?", type=Path, default=generate.GENERATED)
+    write.add_argument("--log-days", type=int, default=Keeping.days, help="how long Loki keeps lines")
     parts.add_parser("check", help="say which panels and rules use what nobody tells")
     parts.add_parser("fetch", help="get Prometheus and Alertmanager")
     prepare = parts.add_parser("prepare", help="write what Prometheus and Alertmanager need; print how they start")
@@ -37,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _write(options: argparse.Namespace) -> int:
-    setup = generate.Setup(Places(options.service, options.grafana))
+    setup = generate.Setup(Places(options.service, options.grafana), keeping=Keeping(options.log_days))
     generate.write(options.folder, generate.files(setup))
     return 0
 

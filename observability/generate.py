@@ -7,12 +7,13 @@ from typing import Any
 
 import yaml
 
-from observability import alertmanager, dashboards, prometheus, reader, rules
+from observability import alertmanager, alloy, dashboards, loki, prometheus, provisioning, reader, rules
 from observability.alertmanager import Channels
 from observability.places import Places
 from observability.prometheus import Targets
 
 GENERATED = Path(__file__).parent / "generated"
+_PROVISIONING = "grafana/provisioning"
 _NOTE = "# Made by `python -m observability write`; change the topics, not this file.\n"
 
 
@@ -23,6 +24,9 @@ class Setup:
     places: Places = field(default_factory=Places)
     targets: Targets = field(default_factory=Targets)
     channels: Channels = field(default_factory=Channels)
+    sources: provisioning.Sources = field(default_factory=provisioning.Sources)
+    keeping: loki.Keeping = field(default_factory=loki.Keeping)
+    shipping: alloy.Shipping = field(default_factory=alloy.Shipping)
     factor: float = 1
 
 
@@ -32,6 +36,11 @@ def files(setup: Setup) -> dict[str, str]:
         **monitoring(setup),
         "prometheus/tests.yml": _yaml(rules.tests(setup.places)),
         "grafana/reader.sql": reader.script(),
+        f"{_PROVISIONING}/datasources/weedwatch.yaml": _yaml(provisioning.datasources(setup.sources)),
+        f"{_PROVISIONING}/dashboards/weedwatch.yaml": _yaml(provisioning.dashboards()),
+        f"{_PROVISIONING}/alerting/weedwatch.yaml": _yaml(provisioning.alerting(setup.sources, setup.places)),
+        "loki/loki.yaml": _yaml(loki.configuration(setup.keeping)),
+        "alloy/config.alloy": alloy.configuration(setup.shipping),
         **{
             f"grafana/dashboards/{each.key}.json": dashboards.encoded(each, setup.places)
             for each in dashboards.DASHBOARDS

@@ -10,6 +10,8 @@ from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models import dashboard as models
 
 PROMETHEUS_TYPE, LOKI_TYPE, POSTGRES_TYPE = "prometheus", "loki", "grafana-postgresql-datasource"
+UIDS = {PROMETHEUS_TYPE: "prometheus", LOKI_TYPE: "loki", POSTGRES_TYPE: "postgres"}
+"""Of the data sources that are provisioned; another one may be chosen on the dashboard."""
 PROMETHEUS = common.DataSourceRef(type_val=PROMETHEUS_TYPE, uid="${datasource}")
 LOKI = common.DataSourceRef(type_val=LOKI_TYPE, uid="${logs}")
 POSTGRES = common.DataSourceRef(type_val=POSTGRES_TYPE, uid="${database}")
@@ -43,7 +45,8 @@ def queries() -> dict[str, str]:
 def variable(name: str) -> Variable:
     if name in _SOURCES:
         label, kind = _SOURCES[name]
-        return dashboard.DatasourceVariable(name).label(label).type(kind)
+        provisioned = models.VariableOption(text=UIDS[kind], value=UIDS[kind], selected=True)
+        return dashboard.DatasourceVariable(name).label(label).type(kind).current(provisioned)
     if name in _WORDS:
         label, description = _WORDS[name]
         return dashboard.TextBoxVariable(name).label(label).description(description).default_value("")

@@ -5,7 +5,7 @@ from observability.parts import Loki, Panel, Row, Topic
 CHOSEN = '{service=~"$service", level=~"$level"} |= `$search`'
 _ALL = '{service=~"$service"}'
 _SLOW_MILLISECONDS = 1000
-_BAD = "ERROR|CRITICAL|FATAL"
+BAD = "ERROR|CRITICAL|FATAL"
 
 TOPIC = Topic(
     "logs",
@@ -32,7 +32,7 @@ TOPIC = Topic(
                     "short",
                     (
                         Loki(
-                            f'sum by (service) (count_over_time({{service=~"$service", level=~"{_BAD}"}} [$__auto]))',
+                            f'sum by (service) (count_over_time({{service=~"$service", level=~"{BAD}"}} [$__auto]))',
                             "{{service}}",
                         ),
                     ),
@@ -113,7 +113,7 @@ TOPIC = Topic(
                     "Lines of level ERROR and worse, with their cause; open one for its request and trace.",
                     "logs",
                     "none",
-                    (Loki(f'{{service=~"$service", level=~"{_BAD}"}} |= `$search`'),),
+                    (Loki(f'{{service=~"$service", level=~"{BAD}"}} |= `$search`'),),
                     width=12,
                     height=10,
                 ),
