@@ -11,6 +11,7 @@ from itertools import zip_longest
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.telemetry import TelemetryConfig
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from control_plane import beside, credentials, oidc, pages, problems
@@ -67,10 +68,20 @@ from control_plane.stores import Store, open_store
 from control_plane.subjects import Subjects
 from control_plane.throttle import Throttle
 from control_plane.torchserve import TorchServe
+from control_plane.tracing import Tracer
 from control_plane.version import VERSION
 from control_plane.wishes import Wishes
 
 log = logging.getLogger(__name__)
+
+# FastAPI has telemetry of its own, which variables of others would switch on; ours is in tracing.py.
+_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -85,10 +96,13 @@ def create_app(settings: Settings) -> FastAPI:
     key_secrets = KeySecrets.load(settings.key_secret_file, settings.state_dir)
     issuer = oidc.issuer_from(settings) if settings.auth == "oidc" else None
     store = open_store(settings.pictures_url, settings.pictures_dir)
+    tracer = _tracer(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            if tracer:
+                stack.push_async_callback(tracer.close)
             app.state.parts = await _open(stack, settings, metrics, token, key_secrets, issuer, store)
             if settings.metrics_port is not None:
                 figures: Figures = app.state.parts.figures
@@ -101,6 +115,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=VERSION,
         summary="Names invasive plants on a photo, and keeps a record.",
         lifespan=lifespan,
+        telemetry=_TELEMETRY,
         openapi_url="/openapi.json" if settings.docs else None,
         docs_url=None,
         redoc_url=None,
@@ -133,10 +148,24 @@ def create_app(settings: Settings) -> FastAPI:
             ],
         )
     app.add_middleware(AllowedHosts, names=allowed(settings.allowed_hosts, settings.host), metrics=metrics)
-    app.add_middleware(RequestContext, metrics=metrics)
+    app.add_middleware(RequestContext, metrics=metrics, tracer=tracer)
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
     return app
+
+
+def _tracer(settings: Settings) -> Tracer | None:
+    """None while no traces are sent; then OpenTelemetry is not even loaded."""
+    if settings.traces_url is None:
+        return None
+    from control_plane.spans import Spans  # noqa: PLC0415
+
+    return Spans(
+        settings.traces_url,
+        headers=settings.traces_own_headers,
+        share=settings.traces_share,
+        replica=settings.replica,
+    )
 
 
 async def _open(
@@ -152,6 +181,7 @@ async def _open(
         settings.database_url.get_secret_value(),
         timeout_seconds=settings.database_timeout_seconds,
         pool_size=settings.database_pool_size,
+        traced=settings.traces_url is not None,
     )
     try:
         await within(settings.database_timeout_seconds, database.prepare())

@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from time import monotonic
 from typing import Any, TypeVar
 
 import psycopg
@@ -13,6 +16,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
+from control_plane import tracing
 from control_plane.errors import DatabaseUnavailable
 
 log = logging.getLogger(__name__)
@@ -28,10 +32,39 @@ SAFE_SETTINGS = {
     "default_transaction_read_only": "off",
     "server_encoding": "UTF8",
 }
+_NAMED = re.compile(r"\b(?:INTO|FROM|UPDATE|TABLE)\s+(\w+)", re.IGNORECASE)
 Connection = AsyncConnection[TupleRow]
 REFUSED_ROW = (psycopg.DataError, psycopg.IntegrityError)
 """What PostgreSQL says of a row that it will never take."""
 Answer = TypeVar("Answer")
+
+
+@lru_cache(maxsize=256)
+def statement(sql: str) -> str:
+    """What traces call a statement: its verb and table."""
+    words = _NAMED.search(sql)
+    return " ".join([sql.split(None, 1)[0].upper(), *([words[1]] if words else [])]) if sql.strip() else "SQL"
+
+
+def described(name: str) -> tracing.Attributes:
+    """What a trace says of a statement; never a value."""
+    verb, _, table = name.partition(" ")
+    about = {"db.system.name": "postgresql", "db.operation.name": verb, "db.query.summary": name}
+    return {**about, "db.collection.name": table} if table else about
+
+
+class _Traced(psycopg.AsyncCursor[Any]):
+    """Each statement of a request whose trace is recorded is a span of it."""
+
+    async def execute(self, query: Any, params: Any = None, **more: Any) -> "_Traced":
+        if (span := tracing.current.get()) is None:
+            return await super().execute(query, params, **more)
+        began = monotonic()
+        try:
+            return await super().execute(query, params, **more)
+        finally:
+            name = statement(query if isinstance(query, str) else "")
+            span.add(name, began, monotonic(), described(name), "client")
 
 
 class UnsafeDatabase(Exception):
@@ -71,7 +104,7 @@ class Database:
     `ready` is True once the schema is current; `up` says whether the newest unit of work succeeded, else `reason` why.
     """
 
-    def __init__(self, url: str, *, timeout_seconds: float, pool_size: int) -> None:
+    def __init__(self, url: str, *, timeout_seconds: float, pool_size: int, traced: bool = False) -> None:
         self.timeout_seconds = timeout_seconds
         self.ready = False
         self.up = False
@@ -82,6 +115,7 @@ class Database:
             "connect_timeout": max(2, int(timeout_seconds)),
             "application_name": "weedwatch",
             "tcp_user_timeout": 10_000,
+            **({"cursor_factory": _Traced} if traced else {}),
         }
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,

@@ -247,6 +247,8 @@ class Dispatcher:
         started = monotonic()
         for each in batch:
             self._metrics.stages["queue"].observe(started - each.entered)
+            if each.item.span:
+                each.item.span.add("queue", each.entered, started)
         self._metrics.batch_size.observe(len(batch))
         outcomes: Sequence[Outcome]
         try:

@@ -6,7 +6,7 @@ from datetime import datetime
 from time import monotonic
 from uuid import UUID
 
-from control_plane import history
+from control_plane import history, tracing
 from control_plane.archives import Archive, Reference
 from control_plane.counts import Counts
 from control_plane.dispatch import Priority
@@ -129,6 +129,8 @@ class Predictor:
         finally:
             ids = {"trace_id": trace_id.get() or asked.request_id.hex, "request_id": str(asked.request_id)}
             self.counts.ended(served.key, role, outcome, monotonic() - started, ids)
+            if span := tracing.current.get():
+                span.set(_facts(served, role, outcome))
         served.window.note(row.processing_seconds)
         served.last_success = monotonic()
         self.counts.answered(served.key, row.label, row.confidence)
@@ -138,7 +140,8 @@ class Predictor:
 
     async def probe(self, served: Served, reference: Reference, *, request_id: UUID, deadline: float) -> Label:
         """The best label of a reference picture by the same way, without a record."""
-        item = Item(reference.picture, {"request_id": str(request_id), "top_k": LEAST_TOP_K}, deadline)
+        asked = {"request_id": str(request_id), "traceparent": tracing.own(request_id), "top_k": LEAST_TOP_K}
+        item = Item(reference.picture, asked, deadline)
         inference = await served.lane.run(item, served.send, pixels=0, deadline=deadline, priority=Priority.PROBE)
         check_answer(served.archive, inference)
         served.last_success = monotonic()
@@ -160,6 +163,7 @@ class Predictor:
             {**{name: value for name, value in ids.items() if value}, "top_k": top_k},
             deadline,
             picture.shape,
+            tracing.current.get(),
         )
         pixels = picture.width * picture.height
         inference = await served.lane.run(item, served.send, pixels=pixels, deadline=deadline, caller=asked.caller)
@@ -178,6 +182,8 @@ class Predictor:
             began = monotonic()
             kept = await self._pictures.keep(picture.data)
             self._metrics.stages["keep"].observe(monotonic() - began)
+            if span := tracing.current.get():
+                span.add("keep picture", began, monotonic())
         row = history.Prediction(
             request_id=asked.request_id,
             correlation_id=asked.correlation_id,
@@ -204,6 +210,16 @@ class Predictor:
             role=role,
         )
         return history.with_picture(row, kept.sha256, kept.taken) if kept else row
+
+
+def _facts(served: Served, role: Role, outcome: str) -> tracing.Attributes:
+    model, version = served.key
+    return {
+        "weedwatch.model": model,
+        "weedwatch.version": version,
+        "weedwatch.role": role,
+        "weedwatch.outcome": outcome,
+    }
 
 
 def check_answer(archive: Archive, inference: Inference) -> None:

@@ -11,19 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from control_plane import database, erasures, history
+from control_plane import database, erasures, history, tracing
 from control_plane.database import Connection, Database, within
 from control_plane.errors import DatabaseUnavailable, HistoryUnavailable
 from control_plane.history import Prediction
 from control_plane.metrics import Metrics
 from control_plane.spool import Spool, SpoolUnavailable, encode
 from control_plane.subjects import Subjects
+from control_plane.tracing import Span
 
 log = logging.getLogger(__name__)
 
 MAX_GROUP = 256
 MAX_WAITING = 4096
 REPLAY_ROWS = 500
+_INSERT = "INSERT predictions"
+_SQL = database.described(_INSERT)
 REPLAY_PAUSE_SECONDS = 0.5
 # The driver refuses some values before PostgreSQL sees them: a lone surrogate, a number beyond 64 bits.
 REFUSED_ROW = (*database.REFUSED_ROW, ValueError, OverflowError)
@@ -33,6 +36,7 @@ REFUSED_ROW = (*database.REFUSED_ROW, ValueError, OverflowError)
 class _Waiting:
     row: Prediction
     kept: "asyncio.Future[bool]"  # whether in the database
+    span: Span | None = None
 
 
 class Recorder:
@@ -60,10 +64,16 @@ class Recorder:
         if len(self._waiting) >= MAX_WAITING:
             raise HistoryUnavailable(retry_after_seconds=2)
         began = monotonic()
-        waiting = _Waiting(row, asyncio.get_running_loop().create_future())
+        request = tracing.current.get()
+        span = request.begin("record", at=began) if request else None
+        waiting = _Waiting(row, asyncio.get_running_loop().create_future(), span)
         self._waiting.append(waiting)
         self._wake.set()
-        in_database = await waiting.kept
+        try:
+            in_database = await waiting.kept
+        finally:
+            if span:
+                span.end()
         self._metrics.stages["record"].observe(monotonic() - began)
         return in_database
 
@@ -116,7 +126,11 @@ class Recorder:
             group = self._storable([each for each in group if not each.kept.done()])
             if not group:
                 return
+            began = monotonic()
             await self._spool.append([each.row for each in group])
+            for each in group:
+                if each.span:
+                    each.span.add("spool", began, monotonic())
         except SpoolUnavailable as error:
             self.spool_works = False
             log.exception("records refused", extra={"records": len(group)})
@@ -145,6 +159,7 @@ class Recorder:
         """Whether the database decided over every row: stored, or (alone) refused."""
         if not (self._database.ready and self._database.up):
             return False
+        began = monotonic()
         try:
             await within(self._database.timeout_seconds, self._insert([each.row for each in group]))
         except DatabaseUnavailable:
@@ -157,6 +172,10 @@ class Recorder:
             log.exception("a record cannot be stored")
             self._end(group, HistoryUnavailable("This record cannot be stored; the log has the cause."))
         else:
+            ended = monotonic()
+            for each in group:
+                if each.span:
+                    each.span.add(_INSERT, began, ended, {**_SQL, "db.operation.batch.size": len(group)}, "client")
             self._end(group)
         return True
 

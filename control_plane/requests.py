@@ -4,29 +4,27 @@ import asyncio
 import logging
 import re
 from time import monotonic
+from uuid import UUID
 
 import uuid_utils.compat as uuid
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from control_plane import tracing
 from control_plane.errors import ERRORS, ClientLeft
 from control_plane.logs import address, request_id, trace_id, without_credentials
 from control_plane.metrics import Metrics
 from control_plane.presence import Presence
 from control_plane.problems import problem
 from control_plane.protection import protect
+from control_plane.tracing import RequestSpan, Sent, Tracer
 
 log = logging.getLogger(__name__)
 
 STOPPED_SECONDS = 5  # until another one may be there
 CLIENT_LEFT = 499  # never sent; the log and the metrics know it
 _CORRELATION_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
-# W3C: version 00 ends here, later ones may say more; ff and an id of zeros alone mean nothing.
-_TRACEPARENT = re.compile(
-    rb"(?!ff)(?:00(?=.{53}$)|[1-9a-f][0-9a-f]|0[1-9a-f])"
-    rb"-(?P<trace>(?!0{32})[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?"
-)
 _QUIET = frozenset(
     {"/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready", "/metrics", "/metrics/torchserve"}
 )
@@ -39,8 +37,9 @@ class RequestContext:
     The trace is the client's where it sends one, else the request's own, named by its id.
     """
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, tracer: Tracer | None = None) -> None:
         self.app = app
+        self._tracer = tracer
         self._metrics = metrics
         self._figures: dict[tuple[str, str, int], _Figures] = {}
 
@@ -49,13 +48,17 @@ class RequestContext:
             await self.app(scope, receive, send)
             return
         minted = uuid.uuid7()
-        correlation, trace = _ids(scope)
-        trace = trace or minted.hex
+        correlation, above = _ids(scope)
+        token, traced = request_id.set(str(minted)), trace_id.set(above.trace if above else minted.hex)
+        span = self._begin(scope, minted, correlation, above)
+        spanned = tracing.current.set(span)
         scope.setdefault("state", {}).update(
-            request_id=minted, correlation_id=correlation, trace_id=trace, presence=Presence()
+            request_id=minted,
+            correlation_id=correlation,
+            trace_id=trace_id.get(),
+            traceparent=span.traceparent if span else str(above or tracing.own(minted)),
+            presence=Presence(),
         )
-        token = request_id.set(str(minted))
-        traced = trace_id.set(trace)
         came_from = address.set(scope["client"][0] if scope.get("client") else None)
         status = received = sent = 0
         started = monotonic()
@@ -94,14 +97,27 @@ class RequestContext:
             if status == 0:
                 await problem(ERRORS["internal_error"], path=scope["path"])(scope, receive, send_with_ids)
         finally:
-            self._note(scope, status, monotonic() - started, received, sent)
+            self._note(scope, status, monotonic() - started, received, sent, span)
+            tracing.current.reset(spanned)
             request_id.reset(token)
             trace_id.reset(traced)
             address.reset(came_from)
 
-    def _note(self, scope: Scope, status: int, seconds: float, received: int, sent: int) -> None:
-        method = scope["method"] if scope["method"] in _METHODS else "other"
-        key = method, _route(scope), status
+    def _begin(self, scope: Scope, minted: UUID, correlation: str | None, above: Sent | None) -> RequestSpan | None:
+        path = scope["path"]
+        if not self._tracer or (above is None and (path in _QUIET or path.startswith("/ui/"))):
+            return None
+        facts = {"url.path": without_credentials(path), "url.scheme": scope.get("scheme", "http")}
+        if correlation:
+            facts["weedwatch.correlation_id"] = correlation
+        return self._tracer.request(minted, above, facts)
+
+    def _note(
+        self, scope: Scope, status: int, seconds: float, received: int, sent: int, span: RequestSpan | None
+    ) -> None:
+        if span:
+            span.answered(_method(scope), _route(scope), status)
+        key = _method(scope), _route(scope), status
         figures = self._figures.get(key)
         if figures is None:  # as many as there are routes, methods and statuses
             figures = self._figures[key] = _Figures(self._metrics, *key)
@@ -125,7 +141,7 @@ class RequestContext:
             level,
             "the client left" if status == CLIENT_LEFT else message,
             extra={
-                "method": scope["method"] if scope["method"] in _METHODS else "other",
+                "method": _method(scope),
                 "path": without_credentials(scope["path"]),
                 "status": status,
                 "milliseconds": round(1000 * seconds, 1),
@@ -155,25 +171,23 @@ class _Figures:
         self.response_bytes = metrics.http_response_bytes.labels(method, route)
 
 
+def _method(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in _METHODS else "other"
+
+
 def _route(scope: Scope) -> str:
     return getattr(scope.get("route"), "path", "unmatched")
 
 
-def _ids(scope: Scope) -> tuple[str | None, str | None]:
-    """The client's correlation id and trace id, of headers that are well-formed."""
-    correlation = trace = None
+def _ids(scope: Scope) -> tuple[str | None, Sent | None]:
+    """The client's correlation id and trace, of headers that are well-formed."""
+    correlation = above = None
     for name, value in scope["headers"]:
         if name == b"x-request-id" and correlation is None and is_correlation_id(value):
             correlation = str(value.decode())
-        elif name == b"traceparent" and trace is None:
-            trace = trace_of(value)
-    return correlation, trace
-
-
-def trace_of(traceparent: bytes) -> str | None:
-    """The trace id in a W3C `traceparent`; None when it is not well-formed."""
-    found = _TRACEPARENT.fullmatch(traceparent)
-    return found["trace"].decode() if found else None
+        elif name == b"traceparent" and above is None:
+            above = tracing.read(value)
+    return correlation, above
 
 
 def is_correlation_id(value: bytes) -> bool:

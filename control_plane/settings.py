@@ -2,8 +2,10 @@
 
 import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -227,6 +229,24 @@ class Settings(BaseSettings):
     certificates: Annotated[tuple[Path, ...], NoDecode] = Field(
         (), description="PEM files of certificates whose end the metrics tell, comma-separated."
     )
+    traces_url: str | None = Field(
+        None,
+        description="Where traces are sent, by OTLP over HTTP: http(s)://COLLECTOR:4318/v1/traces. Not set: nowhere, "
+        "and nothing is measured for them.",
+    )
+    traces_share: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of the requests whose traces are recorded, 0 to 1. A caller's `traceparent` decides for "
+        "its own.",
+    )
+    traces_headers: SecretStr | None = Field(
+        None, description="Headers for the collector, as `Name: value`, one a line; mostly a credential."
+    )
+    prometheus_url: str | None = Field(
+        None, description="Prometheus whose firing alerts the Status room shows, http(s)://HOST:9090."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "OFF"] = Field(
         "INFO", description="Least level that is logged; OFF: nothing at all."
     )
@@ -296,6 +316,32 @@ class Settings(BaseSettings):
         if self.bad_credentials is not None:
             return self.bad_credentials
         return 0 if self.auth == "off" else 20
+
+    @field_validator("traces_url", "prometheus_url")
+    @classmethod
+    def _is_a_web_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("write http://HOST:PORT/PATH, or https://…")
+        if parts.username or parts.password:
+            raise ValueError("an address must hold no credential")
+        return value.rstrip("/")
+
+    @field_validator("traces_headers")
+    @classmethod
+    def _are_headers(cls, value: SecretStr | None) -> SecretStr | None:
+        for line in value.get_secret_value().splitlines() if value else ():
+            if line.strip() and not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_|~-]+: *[\x20-\x7e]+", line.strip()):
+                raise ValueError("write each header as `Name: value`, one a line")
+        return value
+
+    @property
+    def traces_own_headers(self) -> dict[str, str]:
+        lines = self.traces_headers.get_secret_value().splitlines() if self.traces_headers else []
+        pairs = (line.partition(":") for line in lines if line.strip())
+        return {name.strip().lower(): value.strip() for name, _, value in pairs}
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -7,9 +7,10 @@ they disagree. Nobody waits for a copy, and none is made for a version that has 
 import asyncio
 import logging
 from collections import deque
+from dataclasses import dataclass
 from time import monotonic
 
-from control_plane import evaluations, history
+from control_plane import evaluations, history, tracing
 from control_plane.database import Database, within
 from control_plane.dispatch import Priority
 from control_plane.errors import DatabaseUnavailable, ServingError
@@ -18,6 +19,7 @@ from control_plane.lifecycle import Fleet
 from control_plane.metrics import Metrics
 from control_plane.served import Served
 from control_plane.torchserve import Inference, Item
+from control_plane.tracing import Span
 from control_plane.uploads import Picture
 
 log = logging.getLogger(__name__)
@@ -30,12 +32,20 @@ MOST_UNWRITTEN = 1000
 TOP_K = 5
 
 
+@dataclass(frozen=True)
+class _Copy:
+    picture: Picture
+    row: history.Prediction
+    listener: str
+    span: Span | None
+
+
 class Shadows:
     def __init__(self, database: Database, fleet: Fleet, metrics: Metrics) -> None:
         self._database = database
         self._fleet = fleet
         self._metrics = metrics
-        self._waiting: deque[tuple[Picture, history.Prediction, str]] = deque()
+        self._waiting: deque[_Copy] = deque()
         self._bytes = 0
         self._woken = asyncio.Event()
         self._unwritten: deque[ShadowAnswer] = deque(maxlen=MOST_UNWRITTEN)
@@ -55,7 +65,7 @@ class Shadows:
         elif len(self._waiting) >= MOST_WAITING or self._bytes + size > MOST_WAITING_BYTES:
             self._count(row.model, listener, "shed")
         else:
-            self._waiting.append((picture, row, listener))
+            self._waiting.append(_Copy(picture, row, listener, tracing.current.get()))
             self._bytes += size
             self._woken.set()
 
@@ -70,20 +80,22 @@ class Shadows:
             await self._woken.wait()
             self._woken.clear()
             while self._waiting:
-                picture, row, listener = self._waiting.popleft()
-                self._bytes -= len(picture.data)
+                copy = self._waiting.popleft()
+                self._bytes -= len(copy.picture.data)
                 try:
-                    await self._ask(picture, row, listener)
+                    await self._ask(copy)
                 except Exception:
                     log.exception("a shadow copy failed")
 
-    async def _ask(self, picture: Picture, row: history.Prediction, listener: str) -> None:
+    async def _ask(self, copy: _Copy) -> None:
+        picture, row, listener = copy.picture, copy.row, copy.listener
         served, answered = self._fleet.find(row.model, listener), self._fleet.find(row.model, row.version)
         if served is None or self._is_busy(served, answered):
             self._count(row.model, listener, "shed")
             return
         deadline = monotonic() + COPY_SECONDS
-        item = Item(picture.data, {"request_id": str(row.request_id), "top_k": TOP_K}, deadline)
+        asked = {"request_id": str(row.request_id), "traceparent": tracing.own(row.request_id), "top_k": TOP_K}
+        item = Item(picture.data, asked, deadline, span=copy.span)
         pixels = picture.width * picture.height
         try:
             inference = await served.lane.run(

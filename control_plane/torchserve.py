@@ -23,6 +23,7 @@ from control_plane.errors import (
 )
 from control_plane.exchange import Exchange
 from control_plane.settings import socket_path
+from control_plane.tracing import Span
 from handlers import frame
 
 DESCRIBE_SECONDS = 3.0  # a frozen TorchServe must be known within five seconds
@@ -31,6 +32,7 @@ KEEP_ALIVE_SECONDS = 30
 TENSOR_LIGHTER = 16  # eight of 224 × 224 travel together
 MAX_ANSWER_BYTES = 32 * 2**20  # thousands of labels for each part of a frame
 MAX_METRICS_BYTES = 8 * 2**20
+_CALL = "POST /predictions/{model}/{version}"
 OCTETS = "application/octet-stream"  # TorchServe answers 500 to its own default, the urlencoded form type
 # What comes of reading an answer that is not as it should be.
 NO_ANSWER = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
@@ -68,15 +70,18 @@ class Item:
     deadline: float
     shape: tuple[int, ...] | None = None
     """Of the network's input itself; None for an encoded picture."""
+    span: Span | None = None
+    """Of the request, where its trace is recorded."""
 
     @property
     def weight(self) -> int:
         """How its bytes count in a batch: those of a tensor need not be decoded."""
         return len(self.picture) if self.shape is None else len(self.picture) // TENSOR_LIGHTER
 
-    def header(self, now: float) -> dict[str, Any]:
+    def header(self, now: float, call: Span | None = None) -> dict[str, Any]:
         tensor = {} if self.shape is None else {frame.TENSOR: self.shape}
-        return {**self.asked, **tensor, "seconds_left": self.deadline - now}
+        asked = {**self.asked, "traceparent": call.traceparent} if call else self.asked
+        return {**asked, **tensor, "seconds_left": self.deadline - now}
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,49 @@ class Worker:
     pid: int
     ready: bool
     memory_bytes: int | None = None
+
+
+class _Calls:
+    """One call as each of its pictures' traces shows it; where none is recorded it does nothing.
+
+    The handler tells how long its stages took, not when; they are drawn one after another, up to the call's end.
+    """
+
+    def __init__(self, model: str, version: str, items: Sequence[Item]) -> None:
+        self.outcomes: list[Inference | ServingError] = []
+        self._items = items
+        self._spans = [item.span.begin(_CALL, "client") if item.span else None for item in items]
+        for span in filter(None, self._spans):
+            span.set(
+                {
+                    "http.request.method": "POST",
+                    "url.template": "/predictions/{model}/{version}",
+                    "server.address": "torchserve",
+                    "weedwatch.model": model,
+                    "weedwatch.version": version,
+                    "weedwatch.batch_pictures": len(items),
+                }
+            )
+
+    def parts(self) -> list[frame.Part]:
+        now = monotonic()
+        pairs = zip(self._items, self._spans, strict=True)
+        return [frame.Part(item.header(now, span), item.picture) for item, span in pairs]
+
+    def __enter__(self) -> "_Calls":
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        ended = monotonic()
+        for number, span in enumerate(self._spans):
+            if span is None:
+                continue
+            outcome = error or self.outcomes[number]
+            if isinstance(outcome, Inference):
+                span.add_handler(outcome.seconds, ended)
+                span.end(at=ended)
+            else:
+                span.end(error=getattr(outcome, "code", type(outcome).__name__), at=ended)
 
 
 class _Api:
@@ -154,9 +202,12 @@ class TorchServe:
             ModelNotLoaded: TorchServe, the version or its worker is away; worth another try.
             ProcessingError: The handler failed on the call as a whole.
         """
-        url = f"{self._inference.url}/predictions/{model}/{version}"
-        now = monotonic()
-        parts = [frame.Part(item.header(now), item.picture) for item in items]
+        with _Calls(model, version, items) as calls:
+            calls.outcomes = await self._infer(f"{self._inference.url}/predictions/{model}/{version}", calls, by_name)
+        return calls.outcomes
+
+    async def _infer(self, url: str, calls: "_Calls", by_name: bool) -> list[Inference | ServingError]:
+        parts = calls.parts()
         if not by_name:
             return await self._ask(url, parts)
         try:

@@ -164,7 +164,7 @@ async def _infer(
             received_at=received_at,
             deadline=started + limit_seconds,
             correlation_id=correlation_id,
-            traceparent=request.headers.get("traceparent"),
+            traceparent=request.state.traceparent,
             model=name,
             version=version,
             all_labels=True,

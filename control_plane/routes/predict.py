@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from control_plane import asking, uploads
+from control_plane import asking, tracing, uploads
 from control_plane.callers import Caller
 from control_plane.dependencies import By, CorrelationId, RequestId, Service
 from control_plane.errors import ServingError
@@ -136,13 +136,17 @@ async def _predict(
     stages["receive"].observe(started - began)
     options = _options(request, upload.fields)
     picture = await uploads.check(upload, max_pixels=settings.max_pixels)
-    stages["check"].observe(monotonic() - started)
+    checked = monotonic()
+    stages["check"].observe(checked - started)
+    if span := tracing.current.get():
+        span.add("receive", began, started)
+        span.add("check", started, checked)
     asked = Asked(
         request_id=request_id,
         received_at=received_at,
         deadline=started + limit_seconds,
         correlation_id=correlation_id,
-        traceparent=request.headers.get("traceparent"),
+        traceparent=request.state.traceparent,
         sticky=asking.sticky(request),
         presence=request.state.presence,
         owner=caller.owner,

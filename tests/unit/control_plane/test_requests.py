@@ -8,7 +8,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from control_plane import logs
 from control_plane.metrics import Metrics
-from control_plane.requests import RequestContext, trace_of
+from control_plane.requests import RequestContext
 
 TRACE, SPAN = b"0af7651916cd43dd8448eb211c80319c", b"b7ad6b7169203331"
 
@@ -61,9 +61,3 @@ async def test_a_request_without_a_trace_is_named_by_its_own_id() -> None:
 async def test_what_is_no_traceparent_names_no_trace(value: bytes) -> None:
     trace, request_id = await seen((b"traceparent", value))
     assert trace == request_id.hex
-
-
-def test_a_later_version_of_traceparent_may_say_more() -> None:
-    assert trace_of(b"01-%s-%s-01" % (TRACE, SPAN)) == TRACE.decode()
-    assert trace_of(b"a0-%s-%s-01-more" % (TRACE, SPAN)) == TRACE.decode()
-    assert trace_of(b"01-%s-%s-01more" % (TRACE, SPAN)) is None
