@@ -76,4 +76,4 @@ lock: setup ## Resolve the requirement locks again
 	@! grep -n '://' requirements/*.lock
 
 clean: ## Remove the environment, built archives and all local state
-	@rm -rf .venv .tools .weedwatch ui/vendor ui/node_modules tests/issuer/node_modules model_store/*.mar .mypy_cache .ruff_cache .pytest_cache .coverage htmlcov
+	@rm -rf .venv .tools .weedwatch ui/vendor ui/node_modules tests/issuer/node_modules tests/logql/node_modules model_store/*.mar .mypy_cache .ruff_cache .pytest_cache .coverage htmlcov

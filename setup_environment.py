@@ -1,6 +1,6 @@
 """Make everything that Weedwatch needs: the Python environment in .venv and the web pages' files in ui/vendor.
 
-Owns `.venv`, `.tools`, `ui/vendor` and `tests/issuer/node_modules`.
+Owns `.venv`, `.tools`, `ui/vendor`, `tests/issuer/node_modules` and `tests/logql/node_modules`.
 It uses the standard library only, since it runs before anything is installed.
 A second call that finds nothing to do ends at once.
 """
@@ -27,6 +27,7 @@ VENV = ROOT / ".venv"
 TOOLS = ROOT / ".tools"
 VENDOR = ROOT / "ui" / "vendor"
 ISSUER = ROOT / "tests" / "issuer"
+LOGQL = ROOT / "tests" / "logql"
 STAMP = VENV / "weedwatch-setup"
 CHOICE = TOOLS / "torch-build"
 # Outside .venv, since removing a half-made one may be interrupted too.
@@ -42,6 +43,8 @@ INPUTS = (
     "ui/package-lock.json",
     "tests/issuer/package.json",
     "tests/issuer/package-lock.json",
+    "tests/logql/package.json",
+    "tests/logql/package-lock.json",
 )
 # What is served of each package: file → its name in ui/vendor.
 SERVED = {
@@ -140,7 +143,8 @@ def digest(choice: str) -> str:
 
 def is_current(choice: str) -> bool:
     served = [VENDOR / name for name in (*SERVED.values(), ICON_FILE)]
-    parts = [VENV / "bin" / "python", ISSUER / "node_modules" / "oidc-provider", *served]
+    parts = [VENV / "bin" / "python", *served]
+    parts += [ISSUER / "node_modules" / "oidc-provider", LOGQL / "node_modules" / "@grafana" / "lezer-logql"]
     if UNFINISHED.exists() or not all(part.exists() for part in parts):
         return False
     return STAMP.exists() and STAMP.read_text() == digest(choice)
@@ -328,6 +332,7 @@ def vendor(uv: str) -> None:
         shutil.copyfile(ROOT / "ui" / name, work / name)
     install_node_packages(uv, work)
     install_node_packages(uv, ISSUER)  # the OpenID provider that the tests start
+    install_node_packages(uv, LOGQL)  # the grammar that they read LogQL with
     fresh = VENDOR.with_name("vendor.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()

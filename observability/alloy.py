@@ -12,7 +12,7 @@ LABELS = ("service", "container", "level", "env")
 
 @dataclass(frozen=True)
 class Shipping:
-    """Which containers, and where to. `docker`: the socket, or the address of a proxy that lets nothing but reading by."""
+    """Which containers, and where to. `docker`: the socket, or the address of a proxy that lets only reading by."""
 
     docker: str = "unix:///var/run/docker.sock"
     project: str = "weedwatch"

@@ -7,6 +7,20 @@ _ALL = '{service=~"$service"}'
 _SLOW_MILLISECONDS = 1000
 BAD = "ERROR|CRITICAL|FATAL"
 
+QUERIES = {
+    "All lines of one container": '{container=~".+control-plane.+"}',
+    "All errors": '{level="ERROR"}',
+    "All successful predictions": '{service=~".+"} |= "Prediction successful"',
+    "Predictions that were sure": '{service=~".+"} |= "Prediction successful" | json | confidence > 0.9',
+    "All lines of one request": '{service=~".+"} | request_id="0198c5a2-7c11-7d30-9b55-0f4a51a7c1d2"',
+    "Errors a minute, by service": 'sum by (service) (rate({level=~"ERROR|CRITICAL|FATAL"} [5m])) * 60',
+    "The slowest paths": (
+        'topk(5, quantile_over_time(0.95, {service=~".+"} | json path=`path`, milliseconds=`milliseconds`'
+        ' | path != "" | unwrap milliseconds | __error__=`` [15m]) by (path))'
+    ),
+}
+"""What people ask for by hand, as docs/logging.md shows it."""
+
 TOPIC = Topic(
     "logs",
     rows=(
