@@ -59,7 +59,7 @@ def load_failures(handler_log: Path | None) -> list[LoadFailure]:
             continue
         try:
             said = json.loads(line)
-            at = datetime.fromisoformat(said["ts"])
+            at = datetime.fromisoformat(said["timestamp"] if "timestamp" in said else said["ts"])  # of older archives
             if said["event"] == "load_failed":
                 found.append(LoadFailure(str(said["model"]), str(said["version"]), at, str(said["error"])))
         except (ValueError, KeyError, TypeError):

@@ -29,7 +29,8 @@ STATUSES = {
 }
 EXCHANGE = "WEEDWATCH_EXCHANGE_DIR"
 """The variable that names the folder in which the control plane hands over large pictures."""
-_IDS = ("request_id", "correlation_id", "traceparent")
+_IDS = ("request_id", "correlation_id")
+_TRACE = re.compile("[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-.*")
 
 
 @dataclass
@@ -51,7 +52,9 @@ class Picture:
 
     def log_fields(self) -> dict[str, Any]:
         outcome: dict[str, Any] = (
-            {"event": "refused", "code": self.refusal[0]} if self.refusal else {"event": "prediction", **self.ranked[0]}
+            {"message": "picture refused", "code": self.refusal[0]}
+            if self.refusal
+            else {"message": "picture answered", **self.ranked[0]}
         )
         return {**outcome, "milliseconds": round(sum(self.seconds.values()) * 1000, 1), **self.ids}
 
@@ -95,6 +98,8 @@ def write_row(ctx: Any, index: int, pictures: list[Picture], *, framed: bool) ->
 
 def _picture(data: bytes, asked: Mapping[str, Any]) -> Picture:
     ids = {name: str(asked[name]) for name in _IDS if asked.get(name)}
+    if trace := _TRACE.match(str(asked.get("traceparent", ""))):
+        ids["trace_id"] = trace[1]
     top_k = asked.get("top_k", "")
     return Picture(
         data,

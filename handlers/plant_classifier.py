@@ -38,7 +38,10 @@ class PlantClassifier:
         except Exception as error:
             # TorchServe spreads the cause over twenty lines of its own log; here it is one.
             _log(
-                {"level": "error", "event": "load_failed", "error": f"{type(error).__name__}: {error}", **self.identity}
+                {
+                    **{"level": "ERROR", "message": "the model cannot be loaded", "event": "load_failed"},
+                    **{"error": f"{type(error).__name__}: {error}", **self.identity},
+                }
             )
             raise
         _quiet_worker_log()
@@ -72,7 +75,7 @@ class PlantClassifier:
         self._infer([picture for picture in pictures if picture.pixels is not None])
         self._count(pictures)
         for picture in pictures:
-            _log({**self.identity, **picture.log_fields()})
+            _log({**picture.log_fields(), **self.identity})
         return [write_row(ctx, index, row, framed=framed) for index, (row, framed) in enumerate(rows)]
 
     def _preprocess(self, picture: Picture) -> None:
@@ -208,6 +211,6 @@ def _metric_text(value: str) -> str:
 
 def _log(fields: Mapping[str, Any]) -> None:
     """Write one JSON object on one line; the frontend puts it into the handler's log as it is."""
-    line = {"ts": datetime.now(UTC).isoformat(timespec="milliseconds"), "level": "info", "logger": "handler"}
+    line = {"timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"), "level": "INFO", "logger": "handler"}
     sys.stdout.write(json.dumps({**line, **fields}) + "\n")
     sys.stdout.flush()

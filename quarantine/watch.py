@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import json
 import logging
 import os
 import shutil
@@ -11,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from quarantine.logs import configure
 from quarantine.order import (
     ARCHIVE,
     CARD,
@@ -42,7 +42,7 @@ _HANDLERS_FILES = (MODEL, LABELS, CARD)
 
 def watch(folder: Path, temporary: Path, hide: Sequence[Path]) -> None:
     """For ever; ends with its parent process."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
+    configure()
     parent = os.getppid()
     folder.mkdir(parents=True, exist_ok=True)
     temporary.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ def give_verdict(upload: Path, temporary: Path, hide: Sequence[Path], alive: Cal
         verdict = {"good": False, "reason": reason}
     with contextlib.suppress(FileNotFoundError):  # the control plane has given it up
         put(upload / VERDICT, verdict | {"seconds": round(time.monotonic() - began, 2)})
-    log.info("%s: %s", upload.name, json.dumps(verdict))
+    log.info("verdict", extra={"facts": {"upload": upload.name, **verdict}})
 
 
 def count_try(upload: Path) -> None:

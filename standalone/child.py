@@ -145,8 +145,14 @@ def message(line: str) -> str:
     if not isinstance(record, dict):
         return line.strip()
     text = next((record[key] for key in ("message", "msg", "event") if record.get(key)), line)
-    detail = record.get("error") or record.get("cause")
+    detail = record.get("error") or record.get("cause") or _kind(str(record.get("exception") or ""))
     return f"{text}: {detail}" if detail else str(text)
+
+
+def _kind(trace: str) -> str:
+    """What Java says first of a trace, and Python last."""
+    lines = trace.strip().splitlines() or [""]
+    return lines[-1] if lines[0].startswith("Traceback") else lines[0]
 
 
 def telling_line(lines: list[str]) -> str | None:

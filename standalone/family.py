@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import subprocess
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 
 import psutil
 
@@ -67,13 +68,13 @@ class Family:
             await child.ended()
             failures = 1 if time.monotonic() - child.started > STEADY_SECONDS else failures + 1
             pause = BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS)) - 1]
-            self.log(f"{child.end()}. Starting it again in {pause} s.")
+            self.log(f"{child.end()}. Starting it again in {pause} s.", "ERROR")
             self.end_orphans()
             await asyncio.sleep(pause)
             try:
                 self.spawn(program)
             except CannotRun as problem:
-                self.log(str(problem))
+                self.log(str(problem), "ERROR")
             else:
                 self.log(f"{program.name} started again.")
 
@@ -90,8 +91,14 @@ class Family:
                 await child.stop(hurry)
         self.end_orphans()
 
-    def log(self, sentence: str) -> None:
-        line = f"{datetime.now().astimezone():%H:%M:%S} {sentence}"
-        say(line)
-        with contextlib.suppress(OSError), (self.settings.logs / "supervisor.log").open("a") as file:
-            file.write(f"{datetime.now().astimezone().date()} {line}\n")
+    def log(self, sentence: str, level: str = "INFO") -> None:
+        """To the terminal, and as a line of JSON like every other part's."""
+        now = datetime.now().astimezone()
+        say(f"{now:%H:%M:%S} {sentence}")
+        timestamp = now.astimezone(UTC).isoformat(timespec="milliseconds")
+        line = {"timestamp": timestamp, "level": level, "logger": "supervisor", "message": sentence}
+        file = self.settings.logs / "supervisor.log"
+        with contextlib.suppress(OSError):
+            rotate(file)
+            with file.open("a") as log:
+                log.write(json.dumps(line, ensure_ascii=False) + "\n")

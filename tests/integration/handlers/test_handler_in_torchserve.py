@@ -4,6 +4,7 @@ import json
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -93,11 +94,11 @@ def test_the_handlers_log_has_one_json_line_per_picture_with_the_ids(server: Tor
 
     wait_until(lambda: bool(logged("request-1") and logged("request-2")), "both requests are logged")
     (prediction,), (refused,) = logged("request-1"), logged("request-2")
-    assert prediction["event"] == "prediction"
+    assert (prediction["message"], prediction["level"]) == ("picture answered", "INFO")
     assert prediction["correlation_id"] == "their-1"
     assert prediction["label"] in LABELS
-    assert {"confidence", "milliseconds", "model", "version", "ts"} <= set(prediction)
-    assert (refused["event"], refused["code"]) == ("refused", "invalid_image")
+    assert {"confidence", "milliseconds", "model", "version", "timestamp"} <= set(prediction)
+    assert (refused["message"], refused["code"]) == ("picture refused", "invalid_image")
 
 
 def test_metrics_count_predictions_by_label_and_time_each_stage(server: TorchServe, tiny: str) -> None:
@@ -117,11 +118,28 @@ def test_every_log_line_of_torchserve_is_json_and_stands_once(server: TorchServe
     server.predict(tiny, PICTURE)
     server.predict("absent", PICTURE)
     time.sleep(0.5)
-    lines = [json.dumps(line) for line in server.lines("torchserve.log")]
-    assert lines
+    found = server.lines("torchserve.log")
+    assert found
+    for line in [*found, *server.lines("access.log")]:
+        assert {"timestamp", "level", "logger", "message"} <= set(line)
+        assert line["level"] == str(line["level"]).upper()
+        assert datetime.fromisoformat(str(line["timestamp"])).utcoffset() == timedelta()
+    lines = [json.dumps(line) for line in found]
     assert len(set(lines)) == len(lines)
     assert not [line for line in lines if "Backend received inference" in line]
     assert server.lines("access.log")
+
+
+def test_the_console_has_the_same_lines_where_that_is_asked_for(server: TorchServe, tiny: str) -> None:
+    server.predict(tiny, PICTURE, X_Request_Id="on the console")
+
+    def console() -> list[dict[str, object]]:
+        said = (server.logs / "java.out").read_text().splitlines()
+        return [json.loads(line) for line in said if line.startswith("{")]
+
+    wait_until(lambda: any(line.get("request_id") == "on the console" for line in console()), "it is on the console")
+    loggers = {str(line["logger"]) for line in console()}
+    assert {"handler", "ACCESS_LOG", "org.pytorch.serve.ModelServer"} <= loggers
 
 
 def test_workers_do_not_inherit_secrets(server: TorchServe, tiny: str) -> None:

@@ -154,6 +154,7 @@ def _environment(folder: Path, ports: Mapping[str, int]) -> dict[str, str]:
         **{f"TS_{api.upper()}_PORT": str(ports[api]) for api in ("grpc_inference", "grpc_management")},
         "TEMP": str(folder / "tmp"),
         "LOG_LOCATION": str(folder / "logs"),
+        "LOG_CONSOLE_LEVEL": "info",
         "METRICS_LOCATION": str(folder / "logs"),
     }
 

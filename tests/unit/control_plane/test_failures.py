@@ -8,6 +8,7 @@ from control_plane.failures import KEPT, KEPT_VERSIONS, Failures, load_failures
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 KEY = ("plants", "2")
+NAMED = {"model": "plants", "version": "2"}
 
 
 def test_the_newest_comes_first_and_the_same_again_only_gets_its_newer_time() -> None:
@@ -30,7 +31,7 @@ def test_what_is_kept_is_bounded() -> None:
 
 
 def test_loads_that_failed_are_found_among_other_and_broken_lines(tmp_path: Path) -> None:
-    said = {"event": "load_failed", "model": "plants", "version": "2", "ts": NOON.isoformat(), "error": "OSError: gone"}
+    said = {"timestamp": NOON.isoformat(), "event": "load_failed", "error": "OSError: gone", **NAMED}
     lines = [
         "no json",
         json.dumps({"event": "predicted"}),
@@ -43,6 +44,12 @@ def test_loads_that_failed_are_found_among_other_and_broken_lines(tmp_path: Path
     (failed,) = load_failures(log)
     assert (failed.key, failed.at) == (KEY, NOON)
     assert failed.sentence == "Version 2 cannot be loaded: OSError: gone"
+
+
+def test_the_line_of_an_older_archive_is_read_too(tmp_path: Path) -> None:
+    log = tmp_path / "handler.log"
+    log.write_text(json.dumps({"ts": NOON.isoformat(), "event": "load_failed", "error": "OSError: gone", **NAMED}))
+    assert [(failed.key, failed.at) for failed in load_failures(log)] == [(KEY, NOON)]
 
 
 def test_without_a_log_nothing_is_known(tmp_path: Path) -> None:

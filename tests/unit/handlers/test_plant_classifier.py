@@ -149,18 +149,22 @@ def test_a_picture_above_the_bound_is_too_large() -> None:
 
 
 def test_each_picture_gives_one_json_line_with_its_ids(capsys: pytest.CaptureFixture[str]) -> None:
-    ctx = context({"x-request-id": "ours", "X-CORRELATION-ID": "theirs", "Traceparent": "00-1-2-01"}, {})
+    ctx = context(
+        {"x-request-id": "ours", "X-CORRELATION-ID": "theirs", "Traceparent": f"00-{'a' * 32}-{'b' * 16}-01"},
+        {"traceparent": "00-1-2-01"},
+    )
     handler(ctx).handle([{"body": PICTURE}, {"body": "text\nof two lines"}], ctx)
     first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
-    assert (first["request_id"], first["correlation_id"], first["traceparent"]) == ("ours", "theirs", "00-1-2-01")
-    assert (first["event"], first["label"], first["model"], first["version"]) == (
-        "prediction",
+    assert (first["request_id"], first["correlation_id"], first["trace_id"]) == ("ours", "theirs", "a" * 32)
+    assert (first["message"], first["level"], first["label"], first["model"], first["version"]) == (
+        "picture answered",
+        "INFO",
         "reed, common",
         "plants",
         "3",
     )
-    assert (second["event"], second["request_id"]) == ("refused", "torchserve-1")
-    assert "correlation_id" not in second
+    assert (second["message"], second["request_id"]) == ("picture refused", "torchserve-1")
+    assert not {"correlation_id", "trace_id"} & set(second)
 
 
 def test_metric_updates_are_fewer_than_ten_and_can_be_read_by_the_frontend(caplog: pytest.LogCaptureFixture) -> None:
@@ -178,7 +182,7 @@ def test_a_load_that_fails_says_why_in_one_line(tmp_path: Path, capsys: pytest.C
     with pytest.raises(FileNotFoundError):
         PlantClassifier().initialize(ctx)
     (line,) = (json.loads(line) for line in capsys.readouterr().out.splitlines())
-    assert (line["event"], line["level"], line["version"]) == ("load_failed", "error", "3")
+    assert (line["event"], line["level"], line["version"]) == ("load_failed", "ERROR", "3")
     assert "class_labels.json" in line["error"]
 
 

@@ -102,6 +102,13 @@ def is_alive(pid: int) -> bool:
 def test_json_log_lines_give_their_sentence() -> None:
     assert message('{"level": "error", "msg": "no space", "error": "disk"}') == "no space: disk"
     assert message('{"level": "info", "message": "up"}') == "up"
+    assert message('{"message": "it fell", "exception": "java.io.IOException: full\\n\\tat x.y"}') == (
+        "it fell: java.io.IOException: full"
+    )
+    assert message('{"message": "it fell", "exception": "Traceback (most recent)\\n  at x\\nOSError: full"}') == (
+        "it fell: OSError: full"
+    )
+    assert message('{"message": "up", "exception": ""}') == "up"
     assert message("plain\n") == "plain"
     assert message("[1, 2]") == "[1, 2]"
 
