@@ -92,17 +92,15 @@ TOPIC = Topic(
                 Panel(
                     "alertmanager-notifications",
                     "Messages to people",
-                    "Messages by channel that were sent, and those that failed.",
+                    "Messages that were sent, by all channels, and those that failed, by channel.",
                     "timeseries",
                     "short",
                     (
+                        Prom("sum(increase(alertmanager_notifications_total[$__rate_interval]))", "sent"),
                         Prom(
-                            "sum by (integration) (increase(alertmanager_notifications_total[$__rate_interval])) > 0",
-                            "{{integration}}",
-                        ),
-                        Prom(
-                            "sum by (integration)"
-                            " (increase(alertmanager_notifications_failed_total[$__rate_interval]))",
+                            "(sum by (integration)"
+                            " (increase(alertmanager_notifications_failed_total[$__rate_interval])) > 0)"
+                            ' or label_replace(vector(0), "integration", "any", "", "")',
                             "{{integration}} failed",
                         ),
                     ),

@@ -51,7 +51,9 @@ TOPIC = Topic(
                     "timeseries",
                     "reqps",
                     tuple(
-                        Prom(f"sum(rate(Requests{kind}XX[$__rate_interval]))", f"{kind}xx") for kind in ("2", "4", "5")
+                        # A status that has not been answered yet is not told.
+                        Prom(f"sum(rate(Requests{kind}XX[$__rate_interval])) or vector(0)", f"{kind}xx")
+                        for kind in ("2", "4", "5")
                     ),
                     width=8,
                     stacked=True,
