@@ -68,8 +68,8 @@ SERVED = {
 # The icons that the UI uses, of lucide-static; they become one file, icons.svg.
 ICONS = (
     "activity", "arrow-left", "book-open", "camera", "check", "circle-check", "code-xml", "copy", "download",
-    "image-off", "image-plus", "layers", "leaf", "locate-fixed", "refresh-cw", "search", "trash-2", "triangle-alert",
-    "undo-2", "upload",
+    "image-off", "image-plus", "info", "layers", "leaf", "locate-fixed", "octagon-alert", "refresh-cw", "search",
+    "trash-2", "triangle-alert", "undo-2", "upload",
 )  # fmt: skip
 ICON_FILE = "icons.svg"
 # Python is built with or without its own optimisation, and no build says which: a speed of this much more says it.

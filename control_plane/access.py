@@ -25,6 +25,7 @@ POLICY: dict[tuple[str, str], Access] = {
     ("GET", "/metrics/torchserve"): "read",
     ("GET", "/monitoring"): "open",
     ("GET", "/status/series"): "read",
+    ("GET", "/status/alerts"): "read",
     ("GET", "/info"): "any",
     ("GET", "/info/example"): "any",
     ("POST", "/predict"): "predict",

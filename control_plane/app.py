@@ -16,6 +16,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from control_plane import beside, credentials, oidc, pages, problems
 from control_plane.access import without_policy
+from control_plane.alerts import PrometheusAlerts
 from control_plane.anchor import Anchor
 from control_plane.changes import Changes
 from control_plane.counters import Counters
@@ -308,6 +309,7 @@ async def _open(
         settings=settings,
         metrics=metrics,
         database=database,
+        spool=spool,
         fleet=fleet,
         wishes=wishes,
         intake=intake,
@@ -322,6 +324,7 @@ async def _open(
         keeper=Keeper(settings.auth, keyring, token, issuer, Lockout(settings.allowed_bad_credentials, counters)),
         throttle=Throttle(settings.allowed_callers, settings.allowed_addresses, counters),
         anchor=anchor,
+        alerts=PrometheusAlerts(settings.prometheus_url) if settings.prometheus_url else None,
         figures=figures,
     )
 

@@ -95,3 +95,4 @@ class Access(BaseModel):
     mode: Mode = Field(description="off: no credential but for admin work. keys: API keys. oidc: access tokens too.")
     caller: CallerFacts | None = Field(description="Who you are; null without a valid credential.")
     oidc: SignIn | None = Field(description="Null unless pages may sign in, and while the provider is away.")
+    traces: float = Field(description="Share of its requests, 0 to 1, whose traces a page lets be recorded.")

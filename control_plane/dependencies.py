@@ -9,6 +9,7 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 
+from control_plane.alerts import PrometheusAlerts
 from control_plane.anchor import Anchor
 from control_plane.callers import Caller
 from control_plane.database import Database
@@ -28,6 +29,7 @@ from control_plane.removals import Removals
 from control_plane.replays import Replays
 from control_plane.series import Series
 from control_plane.settings import Settings
+from control_plane.spool import Spool
 from control_plane.throttle import Throttle
 from control_plane.wishes import Wishes
 
@@ -39,6 +41,7 @@ class Parts:
     settings: Settings
     metrics: Metrics
     database: Database
+    spool: Spool
     fleet: Fleet
     wishes: Wishes
     intake: Intake
@@ -53,6 +56,8 @@ class Parts:
     keeper: Keeper
     throttle: Throttle
     anchor: Anchor
+    alerts: PrometheusAlerts | None
+    """None where the settings name no Prometheus."""
     figures: Figures
 
     def blur(self, caller: Caller) -> float | None:

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from control_plane import history
+from control_plane.alerts import Firing, Severity
 from control_plane.domain import Verdict
 from control_plane.rollout import Part, Role
 from control_plane.served import memory_of
@@ -212,6 +213,8 @@ class DetailedHealth(Health):
     versions: list[VersionHealth]
     workers: list[WorkerFacts]
     queue_depth: int
+    spool_bytes: int = Field(description="Records that wait on this replica's disk for PostgreSQL.")
+    spool_limit_bytes: int
     machine: Machine
 
 
@@ -233,6 +236,28 @@ class StatusSeries(BaseModel):
     source: Literal["control_plane"] = Field("control_plane", description="This replica's own figures.")
     step_seconds: int
     points: list[StatusPoint] = Field(description="Oldest first; at most an hour, from this replica's start on.")
+
+
+class FiringAlert(BaseModel):
+    name: str = Field(description="Its runbook is the page `#/runbooks/NAME`.")
+    severity: Severity
+    since: datetime
+    summary: str
+    value: str
+    dashboard_url: str | None
+
+    @classmethod
+    def of(cls, firing: Firing) -> "FiringAlert":
+        return cls(**vars(firing))
+
+
+class StatusAlerts(BaseModel):
+    """What Prometheus says is firing."""
+
+    connected: bool = Field(description="Whether the settings name a Prometheus.")
+    problem: str | None = Field(description="Why nothing is known of alerts; null when Prometheus answers.")
+    watched: bool = Field(description="Whether the alert fires that always does; else rules are not evaluated.")
+    firing: list[FiringAlert] = Field(description="The most severe first.")
 
 
 class ServedModel(BaseModel):

@@ -91,6 +91,11 @@ class Spool:
         async with self._appending:
             return await asyncio.to_thread(self._take)
 
+    @property
+    def held_bytes(self) -> int:
+        """What waits in it to be brought home."""
+        return self._size()
+
     async def read(self, segment: Path) -> tuple[list[Prediction], list[bytes]]:
         """The segment's good records, and its rotten lines."""
         return await asyncio.to_thread(_read, segment)

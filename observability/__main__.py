@@ -41,6 +41,8 @@ def _parser() -> argparse.ArgumentParser:
 def _write(options: argparse.Namespace) -> int:
     setup = generate.Setup(Places(options.service, options.grafana), keeping=Keeping(options.log_days))
     generate.write(options.folder, generate.files(setup))
+    if options.folder == generate.GENERATED:
+        generate.write(generate.ROOT, generate.elsewhere())
     return 0
 
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import yaml
 
-from observability import alertmanager, alloy, dashboards, loki, page, prometheus, provisioning, reader, rules
+from observability import alertmanager, alloy, dashboards, loki, prometheus, provisioning, reader, rules, runbooks
 from observability.alertmanager import Channels
 from observability.places import Places
 from observability.prometheus import Targets
 
 GENERATED = Path(__file__).parent / "generated"
+ROOT = GENERATED.parents[1]
 _PROVISIONING = "grafana/provisioning"
 _NOTE = "# Made by `python -m observability write`; change the topics, not this file.\n"
 
@@ -36,7 +37,6 @@ def files(setup: Setup) -> dict[str, str]:
         **monitoring(setup),
         "prometheus/tests.yml": _yaml(rules.tests(setup.places)),
         "grafana/reader.sql": reader.script(),
-        "panels.md": page.panels(),
         f"{_PROVISIONING}/datasources/weedwatch.yaml": _yaml(provisioning.datasources(setup.sources)),
         f"{_PROVISIONING}/dashboards/weedwatch.yaml": _yaml(provisioning.dashboards()),
         f"{_PROVISIONING}/alerting/weedwatch.yaml": _yaml(provisioning.alerting(setup.sources, setup.places)),
@@ -47,6 +47,11 @@ def files(setup: Setup) -> dict[str, str]:
             for each in dashboards.DASHBOARDS
         },
     }
+
+
+def elsewhere() -> dict[str, str]:
+    """Path below the repository → text, of generated files that have a place among others."""
+    return {"ui/runbooks.json": runbooks.ui_file()}
 
 
 def monitoring(setup: Setup) -> dict[str, str]:

@@ -1,7 +1,7 @@
 // The public HTTP API. Whatever goes wrong becomes a Refused with a problem: {title, detail, code, retry}.
 import { strings } from './strings.js';
 import { createStore } from './store.js';
-import { held, hold, lost, turns } from './credential.js';
+import { access, held, hold, lost, turns } from './credential.js';
 
 export class Refused extends Error {
   constructor(problem, retryAfterSeconds = null) {
@@ -106,10 +106,16 @@ export async function* events(path, signal) {
   }
 }
 
+// Random hexadecimal digits, two a byte. crypto.randomUUID is missing where a page is not served by HTTPS or from this machine.
+export const digits = (bytes) => Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+
+// W3C: the trace begins here, and the service goes on with it. Its last digit says whether it is recorded.
+const traceparent = () => `00-${digits(16)}-${digits(8)}-0${Math.random() < (access.get()?.traces ?? 0) ? 1 : 0}`;
+
 // A photo to POST /predict.
 export function predict(blob, key, onProgress) {
   const type = blob.type.startsWith('image/') ? blob.type : 'application/octet-stream';
-  return upload('/predict', blob, { headers: { 'Content-Type': type, 'Idempotency-Key': key }, onProgress });
+  return upload('/predict', blob, { headers: { 'Content-Type': type, 'Idempotency-Key': key, traceparent: traceparent() }, onProgress });
 }
 
 // fetch has no progress of the upload, XMLHttpRequest has.

@@ -18,11 +18,12 @@ const ROOMS = [
   ['models', 'layers', async () => (await import('./rooms/models.js')).Models],
   ['status', 'activity', async () => (await import('./rooms/status.js')).Status],
 ];
-// The rooms of one thing, behind its id.
+// The rooms of one thing, behind its id; and those that no button leads to.
 const ONE = {
   sightings: async () => (await import('./rooms/sighting.js')).Sighting,
   models: async () => (await import('./rooms/model.js')).Model,
 };
+const BESIDE = { runbooks: async () => (await import('./rooms/runbooks.js')).Runbooks };
 
 // #/room/id?query
 function place() {
@@ -33,7 +34,7 @@ function place() {
 
 function View({ here }) {
   const [loaded, setLoaded] = useState({ Room: here.room === 'identify' ? Identify : null });
-  const load = (here.id && ONE[here.room]) || ROOMS.find(([name]) => name === here.room)?.[2];
+  const load = (here.id && ONE[here.room]) || BESIDE[here.room] || ROOMS.find(([name]) => name === here.room)?.[2];
   useEffect(() => {
     load?.().then((Room) => setLoaded({ Room }), () => setLoaded({ failed: true }));
   }, []);

@@ -2,7 +2,7 @@
 // what has not been answered is kept in this browser and survives a reload.
 import { createStore as createDatabase, del, set, values } from 'idb-keyval';
 import { createStore } from './store.js';
-import { Refused, info, predict } from './api.js';
+import { Refused, digits, info, predict } from './api.js';
 import { access, owner, turns } from './credential.js';
 import { needsCredential } from './parts.js';
 import { keepThumb, scaledDown } from './picture.js';
@@ -30,17 +30,12 @@ function find(id) {
 
 export const waitingToBeSent = (items) => items.filter((item) => !['answered', 'refused'].includes(item.state)).length;
 
-function newKey() {
-  // crypto.randomUUID is missing where a page is not served by HTTPS or from this machine.
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
 export async function add(files, { original = false } = {}) {
   await Promise.all([...files].map((file) => addOne(file, original)));
 }
 
 async function addOne(file, original) {
-  const item = { id: newKey(), name: file.name || strings.identify.photos, added: Date.now(), owner: owner(), attempts: 0, progress: 0, kept: false };
+  const item = { id: digits(16), name: file.name || strings.identify.photos, added: Date.now(), owner: owner(), attempts: 0, progress: 0, kept: false };
   outbox.set([{ ...item, state: 'preparing', url: URL.createObjectURL(file) }, ...outbox.get()]);
   const blob = original ? file : await scaledDown(file);
   const limit = info.get()?.limits.max_image_bytes;

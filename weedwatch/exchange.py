@@ -1,6 +1,7 @@
 """What both clients do around a request: its arguments, its answer, how long to wait before another try."""
 
 import random
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ def arguments(call: Call[Any], credentials: "Credentials") -> Iterator[dict[str,
     Raises:
         OSError: A file cannot be opened.
     """
-    headers = {**call.headers, **credentials.header(admin=call.admin)}
+    headers = {**call.headers, **_trace(), **credentials.header(admin=call.admin)}
     given: dict[str, Any] = {"headers": headers, "params": call.params}
     if call.json is not None:
         given["json"] = call.json
@@ -94,6 +95,16 @@ def arguments(call: Call[Any], credentials: "Credentials") -> Iterator[dict[str,
         opened = {name: stack.enter_context(file.open("rb")) for name, file in call.files.items()}
         files = {name: (call.files[name].name, Counted(file, count)) for name, file in opened.items()}
         yield {**given, "data": call.form, "files": files}
+
+
+def _trace() -> dict[str, str]:
+    """The `traceparent` of the caller's own trace, where its process uses OpenTelemetry; we do not load it."""
+    headers: dict[str, str] = {}
+    if "opentelemetry.trace" in sys.modules:
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415
+
+        TraceContextTextMapPropagator().inject(headers)
+    return headers
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ async def access(service: Service, request: Request) -> schemas.Access:
         mode=service.keeper.mode,
         caller=schemas.CallerFacts.of(caller) if caller else None,
         oidc=_sign_in(service.settings, service.keeper.issuer),
+        traces=service.settings.traces_share if service.settings.traces_url else 0,
     )
 
 

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse
 
 from control_plane.dependencies import Service
-from control_plane.schemas import StatusPoint, StatusSeries
+from control_plane.schemas import FiringAlert, StatusAlerts, StatusPoint, StatusSeries
 from control_plane.series import STEP_SECONDS, VERDICTS
 
 router = APIRouter(tags=["status"])
@@ -29,6 +29,20 @@ async def series(service: Service) -> StatusSeries:
             )
             for minute in service.series.minutes
         ],
+    )
+
+
+@router.get("/status/alerts", summary="What fires, and since when")
+async def alerts(service: Service) -> StatusAlerts:
+    """From Prometheus, where WEEDWATCH_PROMETHEUS_URL names one. Always 200: where nothing is known it says why."""
+    if service.alerts is None:
+        return StatusAlerts(connected=False, problem=None, watched=False, firing=[])
+    told = await service.alerts.look()
+    return StatusAlerts(
+        connected=True,
+        problem=told.problem,
+        watched=told.watched and told.problem is None,
+        firing=[FiringAlert.of(each) for each in told.firing],
     )
 
 

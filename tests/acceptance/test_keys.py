@@ -45,6 +45,7 @@ def test_a_key_does_what_its_scopes_say_and_no_more(service: Service, photo: byt
     assert service.http.get("/access").json() == {
         "mode": "off",
         "oidc": None,
+        "traces": 0.0,
         "caller": {
             "name": "anonymous",
             "scopes": ["predict", "read", "locations", "feedback", "jobs", "train"],

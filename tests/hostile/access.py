@@ -31,6 +31,7 @@ ACCESS: dict[str, str] = {
     "GET /metrics": "read",
     "GET /metrics/torchserve": "read",
     "GET /status/series": "read",
+    "GET /status/alerts": "read",
     "GET /history": "read",
     "GET /history/{request_id}": "read",
     "GET /history/{request_id}/image": "read",

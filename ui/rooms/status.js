@@ -2,16 +2,17 @@
 import { useEffect, useState } from 'preact/hooks';
 import { html } from '../html.js';
 import { strings } from '../strings.js';
+import { Alerts } from '../alerts.js';
 import { Chart, Table } from '../chart.js';
 import { Icon, Loading, Note, Problem, needsCredential, when } from '../parts.js';
 import { call, info, loadInfo } from '../api.js';
 import { access } from '../credential.js';
-import { useStore } from '../store.js';
 import { announce } from '../announce.js';
 
 const text = strings.status;
 const LOOK_SECONDS = 5;
 const GB = 1e9;
+const MB = 1e6;
 
 export function Status() {
   const [seen, setSeen] = useState(null); // the newest {health, series, at}
@@ -43,7 +44,7 @@ export function Status() {
       ${away && (needsCredential(away) ? html`<${Problem} problem=${away} />` : html`<${Away} at=${seen?.at} />`)}
       ${!seen && !away && html`<${Loading} label=${text.loading} />`}
       ${seen && html`<div class=${away ? 'stack stale' : 'stack'}>
-        ${!away && html`<${Sentence} health=${seen.health} />`}
+        ${!away && html`<${Sentence} health=${seen.health} /><${Alerts} />`}
         <${Parts} health=${seen.health} />
         <${Hour} points=${seen.series.points} />
         <${More} seen=${seen} />
@@ -69,17 +70,18 @@ function Sentence({ health }) {
 }
 
 const gigabytes = (bytes) => (bytes / GB).toFixed(1);
+const megabytes = (bytes) => (bytes / MB).toFixed(1);
 
 function Parts({ health }) {
-  const served = useStore(info)?.models[0];
   const { machine } = health;
-  const ready = health.workers.filter((worker) => worker.ready).length;
+  const versions = health.versions.map((each) => [text.version(each.model, each.version, each.role), each.ready_workers > 0 && !each.reason, text.workersText(each.ready_workers, each.wanted_workers, each.reason)]);
   const said = (dependency) => (dependency.up ? text.up : text.down(dependency.detail));
   const rows = [
-    [text.model, ready > 0, text.modelText(served?.name ?? '', served?.version ?? '', ready, served?.wanted_workers ?? ready)],
+    ...(versions.length ? versions : [[text.model, false, text.noModel]]),
     [text.torchserve, health.torchserve.up, said(health.torchserve)],
     [text.database, health.database.up, said(health.database)],
     [text.queue, true, text.queueText(health.queue_depth)],
+    [text.spool, health.spool_bytes < health.spool_limit_bytes / 2, text.spoolText(megabytes(health.spool_bytes), Math.round(health.spool_limit_bytes / MB))],
     [text.processor, true, text.processorText(machine.cpu_percent, machine.load_1m)],
     [text.memory, true, text.used(gigabytes(machine.memory_used_bytes), gigabytes(machine.memory_total_bytes))],
     [text.disk, true, text.free(gigabytes(machine.disk_free_bytes), gigabytes(machine.disk_total_bytes))],
@@ -97,6 +99,10 @@ function Hour({ points }) {
   if (answered + refused + failed === 0) return html`<section aria-label=${text.hour}><h2>${text.hour}</h2><${Note} title=${text.noTraffic}><p>${text.noTrafficText}</p><//></section>`;
   const times = points.map((point) => new Date(point.at));
   const milliseconds = (seconds) => (seconds === null ? null : Math.round(1000 * seconds));
+  const share = (point, count) => {
+    const all = point.answered + point.refused + point.failed;
+    return all ? Math.round((1000 * count) / all) / 10 : null;
+  };
   const newest = points.findLast((point) => point.p95_seconds !== null);
   return html`<section class="stack" aria-label=${text.hour}><h2>${text.hour}</h2><div class="charts">
     <${Chart} title=${text.rate} sentence=${text.rateText(answered, refused, failed)} times=${times} series=${[
@@ -107,6 +113,13 @@ function Hour({ points }) {
     <${Chart} title=${text.latency} sentence=${newest ? text.latencyText(text.milliseconds(newest.p95_seconds)) : ''} times=${times} series=${[
       { label: text.half, values: points.map((point) => milliseconds(point.p50_seconds)) },
       { label: text.most, values: points.map((point) => milliseconds(point.p95_seconds)) },
+    ]} />
+    <${Chart} title=${text.errors} sentence=${text.errorsText(strings.percent((refused + failed) / (answered + refused + failed)))} times=${times} series=${[
+      { label: text.failedShare, values: points.map((point) => share(point, point.failed)) },
+      { label: text.refusedShare, values: points.map((point) => share(point, point.refused)) },
+    ]} />
+    <${Chart} title=${text.readiness} sentence=${text.readinessText(points.filter((point) => point.ready).length, points.length)} times=${times} series=${[
+      { label: text.readyAll, values: points.map((point) => Number(point.ready)) },
     ]} />
     <${Chart} title=${text.queueChart} sentence=${text.queueChartText(Math.max(...points.map((point) => point.queue_depth)))} times=${times} series=${[
       { label: text.waiting, values: points.map((point) => point.queue_depth) },

@@ -47,6 +47,8 @@ def test_the_generated_files_are_current() -> None:
     assert found == set(wanted), "run `python -m observability write`"
     for path, text in wanted.items():
         assert (generate.GENERATED / path).read_text() == text, f"{path}: run `python -m observability write`"
+    for path, text in generate.elsewhere().items():
+        assert (generate.ROOT / path).read_text() == text, f"{path}: run `python -m observability write`"
 
 
 def test_a_machine_without_them_and_without_debian_is_told_what_to_install(
