@@ -81,7 +81,7 @@ class Anchor:
         while True:
             try:
                 if self._database.ready and self._database.up:
-                    await self._read_all()
+                    await self.read_all()
                     await asyncio.sleep(READ_AGAIN_SECONDS)
             except DatabaseUnavailable:
                 pass
@@ -89,7 +89,8 @@ class Anchor:
                 log.exception("the audit cannot be read through")
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _read_all(self) -> None:
+    async def read_all(self) -> None:
+        """All of it, in parts."""
         following: int | None = 1
         while following is not None:
             first, following = following, None

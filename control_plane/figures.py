@@ -35,6 +35,7 @@ LEAST_CPU_SECONDS = 1.0  # between two looks; a shorter time says nothing
 ACTIONS = ("rollout", "promote", "promote-forced", "rollback", "evaluate")
 OBJECTIONS = ("failed", "slow", "disagrees", "silent")
 GONE_SECONDS = 3600.0  # so long after a version has gone its counters are told
+OFF = "The metrics are switched off here (WEEDWATCH_METRICS=off)."
 Page = tuple[bytes, str]
 """A body and its media type."""
 
@@ -86,7 +87,7 @@ class Figures:
             NotFound: They are switched off.
         """
         if not self._metrics.on:
-            raise NotFound("The metrics are switched off here (WEEDWATCH_METRICS=off).")
+            raise NotFound(OFF)
         self.look()
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(asyncio.to_thread(self._machine.look))

@@ -74,7 +74,7 @@ loki.process "lines" {{
 {metadata}    }}
   }}
 
-  // Ours are in capitals; those of other programs become so.
+  // Ours are in capitals; those of other programs become so. Without a level it stays empty, which is none to Loki.
   stage.template {{
     source   = "level"
     template = "{{{{ ToUpper .Value }}}}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from observability import alertmanager, alloy, dashboards, loki, prometheus, provisioning, reader, rules, runbooks
+from observability import alertmanager, alloy, dashboards, loki, page, prometheus, provisioning, reader, rules, runbooks
 from observability.alertmanager import Channels
 from observability.places import Places
 from observability.prometheus import Targets
@@ -37,6 +37,7 @@ def files(setup: Setup) -> dict[str, str]:
         **monitoring(setup),
         "prometheus/tests.yml": _yaml(rules.tests(setup.places)),
         "grafana/reader.sql": reader.script(),
+        "panels.md": page.panels(),
         f"{_PROVISIONING}/datasources/weedwatch.yaml": _yaml(provisioning.datasources(setup.sources)),
         f"{_PROVISIONING}/dashboards/weedwatch.yaml": _yaml(provisioning.dashboards()),
         f"{_PROVISIONING}/alerting/weedwatch.yaml": _yaml(provisioning.alerting(setup.sources, setup.places)),

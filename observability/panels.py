@@ -78,6 +78,9 @@ def made(panel: Panel) -> AnyPanel:
     """The panel without id and place."""
     drawn = _BY_KIND[panel.kind](panel).title(panel.title).description(panel.description)
     drawn = drawn.datasource(_source(panel.queries[0]))
+    if panel.kind in _LINKED:
+        by_version = any(not isinstance(query, Sql) and "{{version}}" in query.legend for query in panel.queries)
+        drawn = drawn.data_links([_LOGS_OF_THE_TIME, *([_THIS_VERSION] if by_version else [])])
     if panel.kind != "logs":
         drawn = drawn.unit(panel.unit).thresholds(_thresholds(panel))
     if panel.most is not None:
@@ -156,8 +159,11 @@ def _newest() -> build.ReduceDataOptions:
     return build.ReduceDataOptions().calcs(["lastNotNull"]).values(False)
 
 
-def _logs_link() -> dashboard.DashboardLink:
-    return dashboard.DashboardLink("Logs of this time").url(_LOGS_NOW)
+_LINKED = {"timeseries", "bars", "heatmap", "state", "stat", "gauge"}
+_LOGS_OF_THE_TIME = dashboard.DashboardLink("Logs of this time").url(_LOGS_NOW)
+_THIS_VERSION = dashboard.DashboardLink("This version's answers").url(
+    f"{_LOGS_NOW.replace('logs', 'quality', 1)}&var-version=${{__field.labels.version}}"
+)
 
 
 def _timeseries(panel: Panel) -> timeseries.Panel:
@@ -170,7 +176,6 @@ def _timeseries(panel: Panel) -> timeseries.Panel:
         .fill_opacity(40 if panel.stacked else 10)
         .line_width(1)
         .show_points(common.VisibilityMode.AUTO)
-        .data_links([_logs_link()])
         .min(0)
     )
     if panel.stacked:
@@ -207,14 +212,7 @@ def _gauge(panel: Panel) -> gauge.Panel:  # noqa: ARG001
 
 def _heatmap(panel: Panel) -> heatmap.Panel:
     colors = heatmap.HeatmapColorOptions().mode(heatmap_models.HeatmapColorMode.SCHEME).scheme("Spectral").steps(64)
-    return (
-        heatmap.Panel()
-        .calculate(False)
-        .color(colors)
-        .y_axis(heatmap.YAxisConfig().unit(panel.unit))
-        .show_legend()
-        .data_links([_logs_link()])
-    )
+    return heatmap.Panel().calculate(False).color(colors).y_axis(heatmap.YAxisConfig().unit(panel.unit)).show_legend()
 
 
 def _piechart(panel: Panel) -> piechart.Panel:  # noqa: ARG001

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.proofs.stack import READY_SECONDS, Stack, ask_torchserve, clean_environment, run_description
 from tests.versions import Change, as_version
@@ -62,6 +63,18 @@ class Changing:
             return " ".join(self.http.get("/health/ready").json()["reasons"])
         except httpx2.TransportError:
             return ""
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Its value at present; 0 when there is no such series."""
+        for family in text_string_to_metric_families(self.http.get("/metrics").text):
+            for sample in family.samples:
+                if sample.name == name and sample.labels == labels:
+                    return float(sample.value)
+        return 0.0
+
+    def changes(self, kind: str, outcome: str) -> float:
+        """How many changes of this kind ended so, by the metrics."""
+        return self.metric("weedwatch_changes_total", model="plants", kind=kind, outcome=outcome)
 
     def health_of(self, version: str) -> dict[str, Any]:
         """What /health/detailed says of a version; empty when nothing."""

@@ -11,6 +11,7 @@ from control_plane import schemas
 from control_plane.dependencies import Service
 from control_plane.errors import ModelNotLoaded, NotFound
 from control_plane.failures import Key
+from control_plane.figures import OFF
 from control_plane.lifecycle import Fleet
 from control_plane.problems import problem
 from control_plane.version import VERSION
@@ -77,6 +78,8 @@ async def detailed(service: Service) -> schemas.DetailedHealth:
 @router.get("/metrics", summary="OpenMetrics", response_class=Response)
 async def metrics(request: Request, service: Service) -> Response:
     _refuse_beside(service)
+    if service.settings.metrics == "off":
+        raise NotFound(OFF)
     body, media_type = await service.figures.page(request.headers.get("accept", ""))
     return Response(body, media_type=media_type)
 

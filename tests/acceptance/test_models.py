@@ -137,17 +137,22 @@ def test_a_canary_that_does_worse_is_taken_away_by_itself(
     operation = models.facts()["operation"]
     assert (operation["actor"], operation["action"], operation["state"]) == ("guard", "rollback", "done")
     assert word in operation["why"]
+    reason = {"takes": "slow", "failed": "failed"}[word]
+    labels = {"model": "plants", "version": version, "reason": reason}
+    wait_until(lambda: models.metric("weedwatch_guard_rollbacks_total", **labels) == 1, SECONDS)
     assert {role for _, _, role in answers} >= {"stable"}
     only(models, "1")
 
 
 def test_a_version_that_cannot_be_loaded_reaches_nobody_and_the_cause_is_said(models: Changing, photo: bytes) -> None:
     models.add("3", model__onnx=lambda content: content[:1000])
+    failed = models.changes("rollout", "failed")
     with asked_all_the_time(models, photo) as answers:
         operation = models.change({"stable": "3"})
         only(models, "1")
 
     assert operation["state"] == "failed"
+    assert models.changes("rollout", "failed") == failed + 1
     assert "cannot be loaded" in operation["message"]
     assert "onnx" in operation["message"].lower()
     assert {(status, version) for status, version, _ in answers} == {(200, "1")}
@@ -198,8 +203,11 @@ def test_one_change_at_a_time_and_one_under_way_can_be_cancelled(models: Changin
     begun, second = models.ask_for({"stable": "5"}), models.ask_for({"stable": "5"})
     assert (second.status_code, "under way" in second.json()["detail"]) == (409, True)
 
+    before = models.changes("rollout", "cancelled")
     cancelled = models.http.delete(begun.headers["location"], headers=models.admin).json()
     assert (cancelled["state"], cancelled["stage"]) == ("failed", "cancelled")
+    models.http.delete(begun.headers["location"], headers=models.admin)  # it has ended
+    assert models.changes("rollout", "cancelled") == before + 1
     only(models, "1")
     assert models.stable == "1"
 

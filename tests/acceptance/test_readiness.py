@@ -31,6 +31,9 @@ def test_without_a_model_it_starts_and_says_what_is_missing(models: Changing, ph
     assert models.http.get("/health/ready").status_code == 503
     assert "no archive" in models.reasons()
     assert "make archive" in models.reasons()
+    assert models.metric("weedwatch_not_ready", reason="no_model") == 1
+    assert models.metric("weedwatch_ready") == 0
+    assert models.metric("weedwatch_torchserve_up", torchserve="1") == 1
     refused = models.http.post("/predict", content=photo, headers=JPEG)
     assert (refused.status_code, refused.json()["code"]) == (503, "model_not_loaded")
     assert models.http.get("/info").json()["models"] == []
@@ -54,6 +57,8 @@ def test_a_model_that_comes_is_served_without_a_restart(models: Changing, photo:
     wait_until(models.stack.is_ready, SECONDS)
     answer = models.http.post("/predict", content=photo, headers=JPEG)
     assert (answer.status_code, answer.json()["version"]) == (200, "1")
+    assert models.metric("weedwatch_not_ready", reason="no_model") == 0
+    assert models.metric("weedwatch_ready") == 1
     assert models.stack.process("control plane").pid == control_plane
 
 
@@ -82,9 +87,18 @@ def test_a_dead_canary_is_named_and_taken_away_by_itself(models: Changing, photo
         wait_until(lambda: models.health_of("2").get("reason") is not None, SECONDS)
         assert models.health_of("2")["role"] == "canary"
         assert models.stack.is_ready()
+        canary = {"model": "plants", "version": "2", "part": "canary"}
+        assert models.metric("weedwatch_version_workers", **canary, state="ready") == 0
+        assert models.metric("weedwatch_version_workers", **canary, state="wanted") >= 1
+        assert models.metric("weedwatch_rollout_share", **canary) == 0.5
         wait_until(lambda: models.facts()["rollout"]["canary"] is None, SECONDS)
 
     assert {status for status, _, _ in answers} == {200}
+    assert models.metric("weedwatch_guard_rollbacks_total", model="plants", version="2", reason="silent") == 1
+    assert models.changes("rollout", "done") == 1
+    wait_until(lambda: models.changes("rollback", "done") == 1, SECONDS)
+    assert "weedwatch_version_workers" in models.http.get("/metrics").text
+    assert models.metric("weedwatch_version_workers", **canary, state="wanted") == 0
     operation = models.facts()["operation"]
     assert (operation["actor"], operation["action"], operation["state"]) == ("guard", "rollback", "done")
     assert "has answered nothing" in operation["why"]

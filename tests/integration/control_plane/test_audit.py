@@ -114,6 +114,32 @@ async def test_a_replica_goes_on_remembering_a_row_that_is_gone(anchor: Anchor, 
         assert fault(await anchor.verify()) == (31, "cut off")
 
 
+def whole(anchor: Anchor) -> bool:
+    return anchor.is_intact
+
+
+async def test_it_says_whether_it_is_whole_until_it_was_put_right(anchor: Anchor, database: Database) -> None:
+    assert whole(anchor)
+    async with tampering(database) as connection:
+        await connection.execute("UPDATE audit SET actor = 'x' WHERE id = 7")
+        await anchor.keep()
+        assert whole(anchor)  # nobody has read it since
+        await anchor.verify(first=8)
+        assert whole(anchor)
+        await anchor.read_all()
+        assert not whole(anchor)
+        await anchor.verify(first=8)
+        assert not whole(anchor)
+    await anchor.verify()
+    assert whole(anchor)
+    async with tampering(database) as connection:
+        await connection.execute("DELETE FROM audit WHERE id > 30")
+        await anchor.keep()
+        assert not whole(anchor)
+    await anchor.keep()
+    assert whole(anchor)
+
+
 async def test_it_can_be_verified_in_parts(anchor: Anchor) -> None:
     first, rows = 1, 0
     while True:

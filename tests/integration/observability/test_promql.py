@@ -55,6 +55,38 @@ def test_no_variable_of_grafana_is_left() -> None:
     assert left == []
 
 
+def test_rollouts_and_rollbacks_are_marked_when_they_happen_and_not_after(tmp_path: Path) -> None:
+    rollouts, rollbacks = (each.query.expr for each in ANNOTATIONS[:2])
+    labels = '{model="plants", reason="errors", version="2"}'
+    plants = '{model="plants"}'
+    file = tmp_path / "tests.yml"
+    cases = [
+        (rollouts, "4m", []),
+        (rollouts, "5m15s", [{"labels": plants, "value": 1}]),
+        (rollouts, "7m", []),
+        (rollbacks, "4m", []),
+        # The counter begins with the first rollback: before, there is no series.
+        (rollbacks, "5m15s", [{"labels": labels, "value": 1}]),
+        (rollbacks, "7m", []),
+        (rollbacks, "8m15s", [{"labels": labels, "value": 1}]),
+    ]
+    series = {
+        'weedwatch_rollout_revision{instance="one", model="plants"}': "1x20 2x20",
+        f"weedwatch_guard_rollbacks_total{labels}": "_x20 1x12 2x10",
+    }
+    test = {
+        "interval": "15s",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "promql_expr_test": [{"expr": expr, "eval_time": at, "exp_samples": seen} for expr, at, seen in cases],
+    }
+    file.write_text(yaml.safe_dump({"evaluation_interval": "15s", "tests": [test]}))
+    done = subprocess.run(
+        [str(program("promtool")), "test", "rules", str(file)],
+        capture_output=True, text=True, timeout=SECONDS, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 BAD = {
     "a rate of a number of now": "rate(weedwatch_queue_depth)",
     "a range that is summed": "sum(weedwatch_errors_total[5m])",

@@ -169,6 +169,14 @@ async def test_the_main_port_has_no_metrics_where_they_have_their_own(tmp_path: 
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
+async def test_metrics_that_are_switched_off_are_said_to_be(tmp_path: Path) -> None:
+    async with client(tmp_path, metrics="off") as http:
+        http.headers["Authorization"] = "Bearer the admin token"
+        answer = await http.get("/metrics")
+    assert answer.status_code == 404
+    assert "WEEDWATCH_METRICS=off" in answer.json()["detail"]
+
+
 class Told:
     """What the second port passes on."""
 

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
 from control_plane import logs
@@ -51,6 +53,20 @@ def test_every_line_carries_the_request_id_of_who_logs(tmp_path: Path) -> None:
     handler.close()
     lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
     assert [line.get("request_id") for line in lines] == ["0192", None]
+
+
+def test_nothing_is_logged_where_that_is_asked_for(tmp_path: Path) -> None:
+    said = (
+        "import logging; from pathlib import Path; from control_plane import logs; "
+        "logs.configure(level={!r}, folder=Path({!r})); logging.getLogger('x').critical('said'); "
+        "print(logging.getLogger('x').isEnabledFor(50))"
+    )
+    for level in ("OFF", "ERROR"):
+        ran = subprocess.run(
+            [sys.executable, "-c", said.format(level, str(tmp_path))], capture_output=True, text=True, check=True
+        )
+        assert (ran.stdout.strip(), ran.stderr) == (str(level != "OFF"), "")
+        assert (tmp_path / "control_plane.jsonl").exists() is (level != "OFF")
 
 
 def test_a_credential_in_a_path_is_not_logged_and_ids_and_names_are() -> None:

@@ -1,16 +1,22 @@
 """Every status that TorchServe gives becomes one of our errors; the bodies are the ones it really sends."""
 
+import asyncio
 import json
 import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
+from control_plane import torchserve
 from control_plane.archives import Archive
 from control_plane.domain import Label, ModelCard
 from control_plane.errors import ERRORS, ProcessingError
+from control_plane.exchange import Exchange
 from control_plane.prediction import check_answer
-from control_plane.torchserve import Inference, _inference, _outcomes, _refusal
+from control_plane.torchserve import Inference, TorchServe, TorchServeUnreachable, _inference, _outcomes, _refusal
 from handlers import frame
 
 
@@ -108,3 +114,58 @@ def test_what_the_version_cannot_have_said_is_not_recorded(said: list[tuple[str,
     check_answer(archive, Inference((Label("b", 0.6), Label("a", 0.4)), {}))
     with pytest.raises(ProcessingError):
         check_answer(archive, Inference(tuple(Label(*each) for each in said), {}))
+
+
+@asynccontextmanager
+async def answering(*blocks: bytes, over: bool = True) -> AsyncIterator[TorchServe]:
+    """A client of whatever answers these bytes to every request; not `over`: it then says nothing more."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        with suppress(ConnectionError):
+            for block in blocks:
+                writer.write(block)
+                await writer.drain()
+            if not over:
+                await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    client = TorchServe(
+        inference_url=url, management_url=url, metrics_url=url, max_answer_seconds=1, exchange=Exchange(None)
+    )
+    await client.open()
+    try:
+        async with server:
+            yield client
+    finally:
+        await client.close()
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
+
+
+async def test_its_metrics_are_passed_on_byte_by_byte() -> None:
+    async with answering(HEAD, b"a 1\n", b"b 2\n") as client:
+        assert await client.metrics() == b"a 1\nb 2\n"
+
+
+async def test_metrics_that_do_not_end_or_do_not_come_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torchserve, "MAX_METRICS_BYTES", 100_000)
+    monkeypatch.setattr(torchserve, "DESCRIBE_SECONDS", 0.5)
+    began = monotonic()
+    async with answering(HEAD, *([b"a" * 50_000] * 3)) as client:
+        with pytest.raises(TorchServeUnreachable):
+            await client.metrics()
+    async with answering(HEAD, b"a 1\n", over=False) as client:
+        with pytest.raises(TorchServeUnreachable):
+            await client.metrics()
+    async with answering(b"HTTP/1.1 500 x\r\nContent-Length: 0\r\n\r\n") as client:
+        with pytest.raises(TorchServeUnreachable, match="500"):
+            await client.metrics()
+    async with answering() as client:
+        with pytest.raises(TorchServeUnreachable):
+            await client.metrics()
+    assert monotonic() - began < 10

@@ -8,7 +8,7 @@ BLOCKS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "logging": (frozenset({"level", "format", "write_to"}), frozenset()),
     "discovery.docker": (
         frozenset({"host", "port", "refresh_interval", "host_networking_host", "match_first_network"}),
-        frozenset({"filter", "http_client_config"}),
+        frozenset({"filter"}),
     ),
     "filter": (frozenset({"name", "values"}), frozenset()),
     "discovery.relabel": (frozenset({"targets"}), frozenset({"rule"})),
@@ -18,7 +18,7 @@ BLOCKS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     ),
     "loki.source.docker": (
         frozenset({"host", "targets", "forward_to", "labels", "relabel_rules", "refresh_interval"}),
-        frozenset({"http_client_config"}),
+        frozenset({"client"}),
     ),
     "loki.process": (
         frozenset({"forward_to"}),

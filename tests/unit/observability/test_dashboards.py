@@ -6,6 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models import dashboard as models
 
 from observability import dashboards, declared
 from observability.dashboards import ANNOTATIONS, DASHBOARDS, placed
@@ -104,6 +107,29 @@ def test_a_panel_keeps_its_number() -> None:
 @pytest.mark.parametrize("annotation", ANNOTATIONS, ids=lambda each: each.name)
 def test_annotations_use_metrics_that_exist(annotation: dashboards.Annotation) -> None:
     assert declared.unknown(annotation.query.expr) == []
+
+
+@pytest.mark.parametrize("key", [each.key for each in DASHBOARDS])
+def test_grafanas_own_types_read_every_key(key: str) -> None:
+    """A key that they do not know is dropped by them without a word."""
+    register_default_plugins()
+    written = _board(key)
+    read = json.loads(JSONEncoder().encode(models.Dashboard.from_json(written)))
+    for each in (*read["links"], *read["annotations"]["list"]):
+        del each["placement"]
+    assert read == written
+
+
+def test_marks_and_links_are_not_hidden_in_a_menu() -> None:
+    board = _board("service")
+    assert not [each for each in (*board["links"], *board["annotations"]["list"]) if "placement" in each]
+
+
+def test_a_graph_by_version_links_to_the_logs_and_to_that_version() -> None:
+    panel = next(each for each in _board("quality")["panels"] if each["title"] == "Median confidence")
+    urls = [link["url"] for link in panel["fieldConfig"]["defaults"]["links"]]
+    assert [url.split("?")[0] for url in urls] == ["/d/weedwatch-logs", "/d/weedwatch-quality"]
+    assert urls[1].endswith("&var-version=${__field.labels.version}")
 
 
 def test_a_panel_with_an_alert_links_to_its_runbook() -> None:
