@@ -2,9 +2,11 @@
 
 import argparse
 import json
+import os
 from pathlib import Path
 
 from observability import commands, declared, generate, programs
+from observability.channels import Channels, WrongChannels
 from observability.loki import Keeping
 from observability.places import Places
 from observability.prometheus import Targets
@@ -14,7 +16,7 @@ def main() -> int:
     options = _parser().parse_args()
     try:
         return {"write": _write, "check": _check, "fetch": _fetch, "prepare": _prepare}[options.command](options)
-    except programs.CannotFetch as problem:
+    except (programs.CannotFetch, WrongChannels) as problem:
         print(problem)
         return 1
 
@@ -39,11 +41,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _write(options: argparse.Namespace) -> int:
-    setup = generate.Setup(Places(options.service, options.grafana), keeping=Keeping(options.log_days))
+    # What is committed is nobody's own: it names no channels.
+    channels = _channels() if options.folder != generate.GENERATED else Channels()
+    places, keeping = Places(options.service, options.grafana), Keeping(options.log_days)
+    setup = generate.Setup(places, channels=channels, keeping=keeping)
     generate.write(options.folder, generate.files(setup))
     if options.folder == generate.GENERATED:
         generate.write(generate.ROOT, generate.elsewhere())
     return 0
+
+
+def _channels() -> Channels:
+    return Channels.from_environment(os.environ)
 
 
 def _check(_options: argparse.Namespace) -> int:
@@ -62,7 +71,7 @@ def _fetch(_options: argparse.Namespace) -> int:
 def _prepare(options: argparse.Namespace) -> int:
     prometheus, alertmanager = options.prometheus_port, options.alertmanager_port
     targets = Targets(tuple(options.control_plane), f"127.0.0.1:{prometheus}", f"127.0.0.1:{alertmanager}")
-    setup = generate.Setup(Places(options.service, options.grafana), targets)
+    setup = generate.Setup(Places(options.service, options.grafana), targets, _channels())
     generate.write(options.folder, generate.monitoring(setup))
     starts = {
         "prometheus": commands.prometheus(options.folder, prometheus),

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from observability import alertmanager, alloy, dashboards, loki, page, prometheus, provisioning, reader, rules, runbooks
-from observability.alertmanager import Channels
+from observability.channels import Channels
 from observability.places import Places
 from observability.prometheus import Targets
 
@@ -61,6 +61,7 @@ def monitoring(setup: Setup) -> dict[str, str]:
         f"prometheus/{rules.RULES_FILE}": _yaml(rules.rules(setup.places, setup.factor)),
         "prometheus/prometheus.yml": _yaml(prometheus.configuration(setup.targets, setup.factor)),
         "alertmanager/alertmanager.yml": _yaml(alertmanager.configuration(setup.channels, setup.factor)),
+        f"alertmanager/{alertmanager.TEMPLATE}": (Path(__file__).parent / alertmanager.TEMPLATE).read_text("utf-8"),
     }
 
 

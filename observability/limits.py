@@ -66,3 +66,8 @@ BURNS = (
 )
 REPEAT = {"critical": "5m", "warning": "1h", "info": "6h"}
 """How often a firing alert is said again, by severity."""
+WAIT_SECONDS = {"critical": 5, "warning": 30, "info": 60}
+"""How long the first of a group waits for others, so that one message has them all."""
+GROUP_SECONDS = 60
+"""How often a group is looked at again; what has ended is said then, and what must be said again."""
+HEARTBEAT = "1m"

@@ -119,6 +119,8 @@ class Alert:
     value: str = "{{ $value | humanize }}"
     keep_seconds: int = 0
     """How long it goes on firing after the cause is gone: for what flaps."""
+    covers: tuple[str, ...] = ()
+    """Alerts that follow from this one and are held back while it fires: `Name`, or `Name{label="value"}`."""
 
 
 @dataclass(frozen=True)

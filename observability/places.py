@@ -13,5 +13,9 @@ class Places:
     def runbook(self, alert: str) -> str:
         return f"{self.service}/#/runbooks/{alert}"
 
+    def logs(self) -> str:
+        """What went wrong lately, by the logs of all parts."""
+        return f"{self.grafana}/d/weedwatch-logs?var-level=ERROR"
+
     def panel(self, dashboard: str, number: int) -> str:
         return f"{self.grafana}/d/weedwatch-{dashboard}?viewPanel={number}"

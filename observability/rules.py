@@ -60,6 +60,7 @@ def annotations(alert: Alert, places: Places) -> dict[str, str]:
         "what_to_do": "\n".join(f"{number}. {step}" for number, step in enumerate(alert.steps, 1)),
         "runbook_url": places.runbook(alert.name),
         "dashboard_url": places.panel(*place_of(alert.panel)),
+        "logs_url": places.logs(),
     }
 
 
@@ -67,7 +68,7 @@ def tests(places: Places) -> dict[str, Any]:
     """Promtool's test file: each alert once firing and once quiet."""
     return {
         "rule_files": [RULES_FILE],
-        "evaluation_interval": "30s",
+        "evaluation_interval": "1m",
         "tests": [test for topic in TOPICS for alert in topic.alerts for test in _tests(alert, topic, places)],
     }
 

@@ -265,8 +265,11 @@ def running_sink() -> Iterator[Sink]:
             time.sleep(sink.delay_seconds)
             sink.received.append(Received(self.path, headers, body, time.time()))
             self.send_response(sink.status)
-            self.send_header("Content-Length", "0")
+            # Slack's own word; whoever else is stood in for does not mind.
+            self.send_header("Content-Type", "text/plain")
+            self.send_header("Content-Length", "2")
             self.end_headers()
+            self.wfile.write(b"ok")
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -132,6 +132,11 @@ TOPIC = Topic(
             quiet=Case({next(iter(_answers("", ""))).replace("200", "503"): "0x15 1x30"}, at="17m"),
             for_seconds=30,
             value="{{ $value | humanizePercentage }}",
+            covers=(
+                "ErrorRatioHigh",
+                "ProcessingErrors",
+                *(f'{burn.alert}{{slo="answers"}}' for burn in limits.BURNS),
+            ),
         ),
         Alert(
             "ProcessingErrors",

@@ -51,7 +51,15 @@ _NIGHT = Case(_slow("8", 1))
 
 
 def _alert(
-    name: str, expr: str, severity: str, summary: str, meaning: str, fires: Case, quiet: Case, panel: str
+    name: str,
+    expr: str,
+    severity: str,
+    summary: str,
+    meaning: str,
+    fires: Case,
+    quiet: Case,
+    panel: str,
+    covers: tuple[str, ...] = (),
 ) -> Alert:
     return Alert(
         name,
@@ -65,6 +73,7 @@ def _alert(
         quiet=quiet,
         for_seconds=60 if severity == "critical" else 120,
         value="{{ $value | humanizeDuration }}",
+        covers=covers,
     )
 
 
@@ -191,6 +200,7 @@ TOPIC = Topic(
             Case(_slow("2"), value="2s"),
             Case(_slow("0.4")),
             "latency-average",
+            covers=("LatencyP95High", "LatencyP99High"),
         ),
         _alert(
             "LatencyAverageCritical",
@@ -201,6 +211,10 @@ TOPIC = Topic(
             Case(_slow("4"), value="4s"),
             _NIGHT,
             "latency-average",
+            covers=(
+                *("LatencyAverageHigh", "LatencyP95High", "LatencyP99High", "QueueWaitLong"),
+                *(f'{burn.alert}{{slo="latency"}}' for burn in limits.BURNS),
+            ),
         ),
         _alert(
             "LatencyP95High",
@@ -211,6 +225,7 @@ TOPIC = Topic(
             Case(_mixed(80, 20), value="8.75s"),
             Case(_mixed(97, 3)),
             "latency-p95",
+            covers=("LatencyP99High",),
         ),
         _alert(
             "LatencyP99High",

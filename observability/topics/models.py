@@ -108,7 +108,7 @@ _ROLLOUT = (
         decimals=0,
     ),
     Panel(
-        "leader",
+        "rollout-leader",
         "Leader and replicas",
         "One replica leads: it carries changes through. None for a minute: an alert.",
         "timeseries",
@@ -227,6 +227,7 @@ TOPIC = Topic(
             quiet=Case({**_workers("canary", "2x40", "2x15 0 2x20"), **_rollback("slow", "0x10 1x30")}, at="15m"),
             for_seconds=0,
             value='{{ $value | printf "%.0f" }}',
+            covers=('WorkersMissing{part="canary"}', "VersionSick"),
         ),
         Alert(
             "CanaryRolledBack",
@@ -310,7 +311,7 @@ TOPIC = Topic(
                 "`weedwatch api GET /health/detailed` on each replica; the logs say `lease` when one loses it.",
                 "Start the replicas again, one after the other.",
             ),
-            "leader",
+            "rollout-leader",
             fires=Case(
                 {
                     'weedwatch_leader{job="control_plane", instance="a:8000"}': "1x10 0x30",

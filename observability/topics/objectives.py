@@ -92,15 +92,15 @@ def _burns(window: str, times: float) -> str:
 def _failing(share: int) -> dict[str, str]:
     """A hundred requests a minute, so many of them fail from the first minute on."""
     at = 'weedwatch_http_requests_total{job="control_plane", method="POST", route="/predict", status="%s"}'
-    # Twenty-five hours; the slowest window sees all that there is.
-    return {at % "200": f"0+{100 - share}x1500", at % "503": f"0+{share}x1500"}
+    # Four hours: windows that are longer see all that there is.
+    return {at % "200": f"0+{100 - share}x240", at % "503": f"0+{share}x240"}
 
 
 _CASES = {
-    "ErrorBudgetBurnsFast": ("30m", _failing(10), "10%"),
-    "ErrorBudgetBurnsSteadily": ("2h", _failing(5), "5%"),
-    "ErrorBudgetBurnsSlowly": ("4h", _failing(2), "2%"),
-    "ErrorBudgetLeaks": ("10h", _failing(1), "1%"),
+    "ErrorBudgetBurnsFast": ("12m", _failing(10), "10%"),
+    "ErrorBudgetBurnsSteadily": ("30m", _failing(5), "5%"),
+    "ErrorBudgetBurnsSlowly": ("90m", _failing(2), "2%"),
+    "ErrorBudgetLeaks": ("200m", _failing(1), "1%"),
 }
 
 
@@ -111,7 +111,7 @@ def _quiet(burn: Burn) -> Case:
     when, _, _ = _CASES[burn.alert]
     if burn.alert == "ErrorBudgetBurnsFast":
         return Case({at % "503": "0x60 1x600"}, at="70m")
-    return Case({at % "200": f"0+{100 - share:g}x1500", at % "503": f"0+{share:g}x1500"}, at=when)
+    return Case({at % "200": f"0+{100 - share:g}x240", at % "503": f"0+{share:g}x240"}, at=when)
 
 
 def _alert(burn: Burn) -> Alert:
@@ -136,6 +136,7 @@ def _alert(burn: Burn) -> Alert:
         quiet=_quiet(burn),
         for_seconds=burn.for_seconds,
         value="{{ $value | humanizePercentage }}",
+        covers=tuple(slower.alert for slower in BURNS if slower.times < burn.times),
     )
 
 

@@ -140,6 +140,7 @@ TOPIC = Topic(
             fires=Case(_refusals("0+20x40"), value="25%"),
             quiet=Case(_refusals("0+2x40")),
             value="{{ $value | humanizePercentage }}",
+            covers=("QueueWaitLong",),
         ),
     ),
 )

@@ -23,7 +23,7 @@ _NOW = (
         steps=_GOOD,
     ),
     Panel(
-        "alerts-firing",
+        "alerts-now",
         "Firing alerts",
         "How many alerts fire now. The one that always fires does not count.",
         "stat",
@@ -139,6 +139,13 @@ _NOW = (
     ),
 )
 
+_FAILING = ("ErrorRatioHigh", "ErrorRatioCritical", "ProcessingErrors", "NoPredictions")
+
+
+def _burns(objective: str) -> tuple[str, ...]:
+    return tuple(f'{burn.alert}{{slo="{objective}"}}' for burn in limits.BURNS)
+
+
 _NOT_READY_STEPS = (
     "`weedwatch status` says the reasons in sentences; the table in docs/running.md, “When something is wrong”, says "
     "what each one means.",
@@ -184,6 +191,11 @@ TOPIC = Topic(
             ),
             for_seconds=15,
             value="{{ $value }}",
+            covers=(
+                *("NotReady", "ModelNotLoaded", "DatabaseDown", "TorchServeDown", "NoRequests", "NoPredictions"),
+                *("NoLeader", "ScrapeTargetMissing"),
+                *_burns("readiness"),
+            ),
         ),
         Alert(
             "NotReady",
@@ -214,6 +226,7 @@ TOPIC = Topic(
             ),
             for_seconds=15,
             value="{{ $value }}",
+            covers=(*_FAILING, *_burns("readiness"), *_burns("answers")),
         ),
         Alert(
             "ModelNotLoaded",
@@ -241,6 +254,13 @@ TOPIC = Topic(
             ),
             for_seconds=15,
             value="{{ $value }}",
+            covers=(
+                'NotReady{reason=~"no_model|no_worker|unproven|silent"}',
+                *("TorchServeDown", "WorkersMissing", "CanaryDead"),
+                *_FAILING,
+                *_burns("readiness"),
+                *_burns("answers"),
+            ),
         ),
         Alert(
             "DatabaseDown",
@@ -266,6 +286,13 @@ TOPIC = Topic(
             quiet=Case({'weedwatch_database_up{job="control_plane", instance="a:8000"}': "1x10 0 1x30"}, at="12m"),
             for_seconds=15,
             value="{{ $value }}",
+            covers=(
+                'NotReady{reason="records"}',
+                "NoLeader",
+                "SpoolGrowing",
+                "DatabasePoolExhausted",
+                *_burns("database"),
+            ),
         ),
         Alert(
             "ControlPlaneRestarts",

@@ -291,6 +291,7 @@ TOPIC = Topic(
             "spool-fill",
             fires=Case(_spool(f"{60 * _MIB}x30"), labels=_ONE, value="93.75%"),
             quiet=Case(_spool(f"{40 * _MIB}x30")),
+            covers=("SpoolGrowing",),
             value="{{ $value | humanizePercentage }}",
         ),
         Alert(

@@ -126,6 +126,7 @@ TOPIC = Topic(
                 }
             ),
             for_seconds=30,
+            covers=("WorkersMissing", "CanaryDead"),
         ),
     ),
 )

@@ -119,6 +119,7 @@ TOPIC = Topic(
             ),
             for_seconds=240,
             value="{{ $value }}",
+            covers=("NoPredictions",),
         ),
         Alert(
             "NoPredictions",
