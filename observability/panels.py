@@ -85,6 +85,8 @@ def made(panel: Panel) -> AnyPanel:
         drawn = drawn.unit(panel.unit).thresholds(_thresholds(panel))
     if panel.most is not None:
         drawn = drawn.max(panel.most).min(0)
+    if panel.since:
+        drawn = drawn.time_from(panel.since)
     if panel.decimals is not None:
         drawn = drawn.decimals(panel.decimals)
     for letter, query in zip("ABCDEFGHIJ", panel.queries, strict=False):
@@ -263,7 +265,7 @@ def _table(panel: Panel) -> table.Panel:
         drawn = drawn.override_by_name(column, [models.DynamicConfigValue(id_val="unit", value=unit)])
     link = {"title": "Its log lines", "url": f"{_LOGS_NOW}&var-request_id=${{__value.raw}}"}
     drawn = drawn.override_by_name("request_id", [models.DynamicConfigValue(id_val="links", value=[link])])
-    if any(isinstance(query, Prom) for query in panel.queries):
+    if not any(isinstance(query, Sql) for query in panel.queries):
         if len(panel.queries) > 1:
             drawn = drawn.with_transformation(models.DataTransformerConfig(id_val="merge", options={}))
         hidden = {"excludeByName": {"Time": True}}

@@ -64,6 +64,8 @@ class Panel:
     stacked: bool = False
     most: float | None = None
     decimals: int | None = None
+    since: str = ""
+    """A time range of its own, such as `30d`, for what says nothing in that of the dashboard."""
 
 
 @dataclass(frozen=True)

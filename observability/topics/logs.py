@@ -138,8 +138,9 @@ TOPIC = Topic(
                     "logs",
                     "none",
                     (
+                        # A comparison of numbers lets lines through that could not be read.
                         Loki(
-                            f"{_ALL} | json | milliseconds > {_SLOW_MILLISECONDS}"
+                            f"{_ALL} | json | milliseconds > {_SLOW_MILLISECONDS} | __error__=``"
                             " | line_format `{{.milliseconds}} ms {{.status}} {{.method}} {{.path}} {{.request_id}}`"
                         ),
                     ),

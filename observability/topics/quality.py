@@ -232,6 +232,7 @@ TOPIC = Topic(
                         ),
                     ),
                     width=12,
+                    since="30d",
                     stacked=True,
                 ),
                 Panel(

@@ -255,6 +255,7 @@ TOPIC = Topic(
                         ),
                     ),
                     width=8,
+                    since="30d",
                 ),
             ),
         ),
