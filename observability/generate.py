@@ -7,7 +7,19 @@ from typing import Any
 
 import yaml
 
-from observability import alertmanager, alloy, dashboards, loki, page, prometheus, provisioning, reader, rules, runbooks
+from observability import (
+    alertmanager,
+    alloy,
+    dashboards,
+    loki,
+    page,
+    prometheus,
+    provisioning,
+    reader,
+    reference,
+    rules,
+    runbooks,
+)
 from observability.channels import Channels
 from observability.places import Places
 from observability.prometheus import Targets
@@ -52,7 +64,7 @@ def files(setup: Setup) -> dict[str, str]:
 
 def elsewhere() -> dict[str, str]:
     """Path below the repository → text, of generated files that have a place among others."""
-    return {"ui/runbooks.json": runbooks.ui_file()}
+    return {"ui/runbooks.json": runbooks.ui_file(), "docs/metrics.md": reference.page()}
 
 
 def monitoring(setup: Setup) -> dict[str, str]:

@@ -74,7 +74,6 @@ OLDER = (
         "model_errors_total",
         f"sum without (role, outcome) (weedwatch_predictions_total{{{_FAILED}}})",
         "Predictions that failed, by `model` and `version`.",
-        "Absent until one has failed.",
     ),
     Older(
         "pppq_new_data_rows",

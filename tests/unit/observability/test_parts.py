@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from observability import declared, generate, programs
+from observability import declared, generate, programs, reference
 from observability.parts import faster, seconds
+from observability.topics import older_names
 
 ROOT = Path(__file__).parents[3]
 
@@ -49,6 +50,17 @@ def test_the_generated_files_are_current() -> None:
         assert (generate.GENERATED / path).read_text() == text, f"{path}: run `python -m observability write`"
     for path, text in generate.elsewhere().items():
         assert (generate.ROOT / path).read_text() == text, f"{path}: run `python -m observability write`"
+
+
+def test_the_page_of_metrics_names_each_and_asks_for_none_that_nobody_tells() -> None:
+    page = reference.page()
+    for metric in declared.metrics():
+        name = metric.samples[0] if metric.kind == "counter" else metric.name
+        assert f"\n| `{name}` | {metric.kind} |" in page
+    assert all(f"`{recording.name}` |" in page for recording in older_names.OLDER)
+    for expr in reference.EXAMPLES.values():
+        assert f"`{expr}`" in page
+        assert declared.unknown(expr) == []
 
 
 def test_a_machine_without_them_and_without_debian_is_told_what_to_install(
