@@ -10,7 +10,7 @@ import pytest
 from tests.acceptance.conftest import Service
 
 KEYS = {"timestamp", "level", "logger", "message"}
-LEVELS = {"DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL", "FATAL"}
+LEVELS = {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}
 
 
 def lines(service: Service, pattern: str) -> list[dict[str, Any]]:
