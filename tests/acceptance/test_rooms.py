@@ -66,7 +66,7 @@ def test_the_worker_keeps_all_that_the_rooms_need() -> None:
     kept = set(re.findall(r"'(/[^']*)'", (UI / "sw.js").read_text().split("SHELL = [")[1].split("]")[0]))
     modules = {f"/ui/{file.relative_to(UI)}" for file in _own_modules()}
     vendored = {f"/ui/vendor/{name}" for name in ("preact.js", "hooks.js", "htm.js", "idb-keyval.js", "icons.svg")}
-    assert kept == {"/", "/ui/app.css", "/ui/icon.svg", *modules, *vendored}
+    assert kept == {"/", "/ui/app.css", "/ui/icon.svg", "/ui/runbooks.json", *modules, *vendored}
 
 
 def test_rooms_have_no_sentences_of_their_own() -> None:

@@ -1,12 +1,15 @@
 """Both clients over real HTTP: tries, keys, many photos at once, uploads, errors."""
 
 import inspect
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry import trace
 
 from tests.proofs.stack import free_port
 from tests.unit.weedwatch.server import Asked, Said, refused, serving
@@ -188,3 +191,20 @@ def test_both_clients_have_the_same_methods_with_the_same_arguments() -> None:
 
     assert methods(Client) == methods(AsyncClient)
     assert all(inspect.getdoc(getattr(Client, name)) for name in methods(Client) if name != "close")
+
+
+def test_the_span_of_a_program_that_uses_opentelemetry_is_passed_on() -> None:
+    with serving(lambda _, __: Said(PREDICTION)) as server, Client(server.url) as weeds:
+        weeds.predict(b"photo")
+        context = trace.SpanContext(
+            int("a" * 32, 16), int("b" * 16, 16), is_remote=False, trace_flags=trace.TraceFlags(1)
+        )
+        with trace.use_span(trace.NonRecordingSpan(context)):
+            weeds.predict(b"another")
+    assert [each.headers.get("traceparent") for each in server.asked] == [None, f"00-{'a' * 32}-{'b' * 16}-01"]
+
+
+def test_the_client_itself_does_not_load_opentelemetry() -> None:
+    program = "import sys, weedwatch; print([name for name in sys.modules if name.startswith('opentelemetry')])"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert ran.stdout.strip() == "[]"
