@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from observability import (
+    alert_page,
     alertmanager,
     alloy,
     dashboards,
@@ -64,7 +65,13 @@ def files(setup: Setup) -> dict[str, str]:
 
 def elsewhere() -> dict[str, str]:
     """Path below the repository → text, of generated files that have a place among others."""
-    return {"ui/runbooks.json": runbooks.ui_file(), "docs/metrics.md": reference.page()}
+    return {
+        "ui/runbooks.json": runbooks.ui_file(),
+        "docs/metrics.md": reference.page(),
+        "docs/alerts.md": alert_page.alerts(),
+        "docs/older-metric-names.md": alert_page.older_names(),
+        **runbooks.pages(),
+    }
 
 
 def monitoring(setup: Setup) -> dict[str, str]:

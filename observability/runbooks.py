@@ -1,11 +1,20 @@
-"""What each alert means and what to do, as the pages show it."""
+"""What each alert means and what to do, as the web pages show it and as pages of the documentation."""
 
 import json
 import re
+from collections.abc import Iterator
 
-from observability.topics import ALERTS
+from observability.alertmanager import WATCHDOG, parsed
+from observability.dashboards import DASHBOARDS, place_of
+from observability.limits import REPEAT
+from observability.parts import Alert, Case, Panel
+from observability.rules import INTERVAL_SECONDS
+from observability.topics import ALERTS, PANELS
 
+FOLDER = "docs/runbooks"
 _LABEL = re.compile(r"\{\{ \$labels\.(\w+) \}\}")
+_NOTE = "<!-- Made by `python -m observability write` from observability/topics. -->"
+SIGNS = {"critical": "🔴", "warning": "🟡", "info": "🔵"}
 
 
 def ui_file() -> str:
@@ -17,10 +26,140 @@ def ui_file() -> str:
         {
             "name": alert.name,
             "severity": alert.severity,
-            "summary": _LABEL.sub(r"‹\1›", alert.summary),
+            "summary": plain(alert.summary),
             "meaning": alert.meaning,
             "steps": list(alert.steps),
         }
         for alert in ALERTS
     ]
     return json.dumps(books, ensure_ascii=False, indent=1) + "\n"
+
+
+def plain(summary: str) -> str:
+    return _LABEL.sub(r"‹\1›", summary)
+
+
+def pages() -> dict[str, str]:
+    """Path → text: a page for each alert, and one that lists them."""
+    books = {f"{FOLDER}/{alert.name}.md": _page(alert) for alert in ALERTS}
+    return {f"{FOLDER}/README.md": _index(), **books}
+
+
+def panel_of(alert: Alert) -> tuple[Panel, str]:
+    """The panel that shows it, and the title of its dashboard."""
+    key, _ = place_of(alert.panel)
+    panel = next(each for each in PANELS if each.key == alert.panel)
+    return panel, next(each.title for each in DASHBOARDS if each.key == key)
+
+
+def said_again(alert: Alert) -> str:
+    if alert.name == WATCHDOG:
+        return "sent every minute to its own address"
+    return f"said again every {REPEAT[alert.severity]} while it lasts"
+
+
+def _index() -> str:
+    lines = [
+        "# Runbooks",
+        "",
+        _NOTE,
+        "",
+        "What to do when an alert fires: a page for each. Who is told, and how often: [alerts.md](../alerts.md).",
+        "",
+        "| Alert | Severity | What is the matter |",
+        "|---|---|---|",
+        *(
+            f"| [{alert.name}]({alert.name}.md) | {SIGNS[alert.severity]} {alert.severity} | {plain(alert.summary)} |"
+            for alert in ALERTS
+        ),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _page(alert: Alert) -> str:
+    panel, dashboard = panel_of(alert)
+    key, number = place_of(alert.panel)
+    return "\n".join(
+        [
+            f"# {alert.name}",
+            "",
+            _NOTE,
+            "",
+            f"{SIGNS[alert.severity]} **{alert.severity}**, {said_again(alert)}.",
+            "",
+            plain(alert.summary),
+            "",
+            "## What it means",
+            "",
+            alert.meaning,
+            "",
+            "## What to do",
+            "",
+            *(f"{number}. {step}" for number, step in enumerate(alert.steps, 1)),
+            "",
+            "## Where to look",
+            "",
+            f"Panel “{panel.title}” of the dashboard “{dashboard}”: `/d/weedwatch-{key}?viewPanel={number}` in "
+            "Grafana. "
+            f"{panel.description}",
+            "",
+            "## When it fires",
+            "",
+            _when(alert),
+            "",
+            "```promql",
+            alert.expr,
+            "```",
+            "",
+            *_others(alert),
+            "## How it is tested",
+            "",
+            "`promtool` plays both cases with the rules as they are"
+            + (
+                " (series as promtool writes them: `a+bxn` grows by b n times, `axn` stays)."
+                if alert.fires.series
+                else "."
+            ),
+            "",
+            *_case("It fires", alert.fires),
+            *_case("It is quiet", alert.quiet),
+            f"`make prove-observability CASE={alert.name}` provokes it in the running service.",
+            "",
+        ]
+    )
+
+
+def _when(alert: Alert) -> str:
+    held = f"this has held for {_span(alert.for_seconds)}" if alert.for_seconds else "this holds"
+    kept = f" It goes on for {_span(alert.keep_seconds)} after that." if alert.keep_seconds else ""
+    return f"Prometheus looks every {INTERVAL_SECONDS} seconds; the alert fires as soon as {held}.{kept}"
+
+
+def _span(length: int) -> str:
+    for size, word in ((3600, "hours"), (60, "minutes")):
+        if length >= 2 * size and length % size == 0:
+            return f"{length // size} {word}"
+    return f"{length} seconds"
+
+
+def _others(alert: Alert) -> Iterator[str]:
+    """What holds it back, and what it holds back."""
+    above = sorted({each.name for each in ALERTS if alert.name in {parsed(one)[0] for one in each.covers}})
+    below = sorted({parsed(each)[0] for each in alert.covers})
+    for names, words in (
+        (above, "While one of these fires for the same thing, this alert is held back, since it follows from it:"),
+        (below, "While it fires, these are held back, since they follow from it:"),
+    ):
+        if names:
+            yield f"{words} {', '.join(f'[{name}]({name}.md)' for name in names)}."
+            yield ""
+
+
+def _case(title: str, case: Case) -> Iterator[str]:
+    yield f"{title}, after {case.at}, a value each {case.interval}:" if case.series else f"{title}, after {case.at}."
+    yield ""
+    if case.series:
+        yield "```text"
+        yield from (f"{series}  {values}" for series, values in case.series.items())
+        yield "```"
+        yield ""

@@ -6,6 +6,7 @@ from pydantic.fields import FieldInfo
 
 from control_plane.errors import ERRORS
 from control_plane.settings import Settings, variable_names
+from observability import channels
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,6 +57,7 @@ OTHERS = {
     "MODEL_PATH": "`make archive`: a checkpoint outside of the model store.",
     "LABELS_PATH": "`make archive`: its class_labels.json.",
     "MODEL_ARCHITECTURE": "`make archive`: the torchvision network of a bare state dict.",
+    **{name: f"`make observe`: {text[0].lower()}{text[1:]}" for name, text in channels.VARIABLES.items()},
 }
 """Variables that others than the control plane read."""
 

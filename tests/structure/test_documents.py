@@ -9,6 +9,7 @@ import pytest
 
 from control_plane import errors
 from control_plane.settings import variable_names
+from observability import channels
 from tests.structure.generated import PAGES
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +34,7 @@ def test_a_page_made_from_code_is_current(name: str) -> None:
 
 def test_every_setting_stands_in_the_example_file() -> None:
     example = set(re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
-    used = set(variable_names())
+    used = set(variable_names()) | set(channels.VARIABLES)
     for package in ("standalone", "handlers", "training"):
         for file in (ROOT / package).rglob("*.py"):
             used |= set(VARIABLE.findall(file.read_text()))

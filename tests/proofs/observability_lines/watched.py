@@ -162,9 +162,12 @@ def watched(root: Path, folder: Path, *, factor: float = FACTOR) -> Iterator[Wat
         stack.enter_context(small_disk(started.state, DISK_BYTES))
         sink = stack.enter_context(running_sink())
         recorded = stack.enter_context(recording())
+        heartbeat = own / "heartbeat"
+        heartbeat.write_text(f"{sink.url}/heartbeat")
         setup = Setup(
             targets=targets(f"127.0.0.1:{started.port}", recorded.target),
-            channels=Channels(webhook_url=f"{sink.url}/people"),
+            # Each one is to arrive, also those that people are spared while another fires.
+            channels=Channels(webhook_url=f"{sink.url}/people", heartbeat_file=str(heartbeat), inhibits=False),
             factor=factor,
         )
         stack.callback(started.stop)

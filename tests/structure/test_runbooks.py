@@ -1,0 +1,51 @@
+"""A page for each alert, and on it nothing that cannot be done."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from control_plane.settings import variable_names
+from observability import generate, runbooks
+from observability.channels import VARIABLES
+from observability.topics import ALERTS
+from tests import documented
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted((ROOT / runbooks.FOLDER).glob("*.md"))
+by_page = pytest.mark.parametrize("page", PAGES, ids=lambda each: each.stem)
+
+
+def test_every_alert_has_a_page_and_every_page_an_alert() -> None:
+    assert {page.stem for page in PAGES} == {alert.name for alert in ALERTS} | {"README"}
+
+
+def test_pages_are_current() -> None:
+    for name, text in generate.elsewhere().items():
+        assert (ROOT / name).read_text() == text, f"{name}: run `python -m observability write`"
+
+
+@by_page
+def test_commands_of_a_runbook_exist(page: Path) -> None:
+    known = {f"weedwatch {name}" for name in documented.programs()}
+    for command in documented.commands(page.read_text()):
+        assert any(f"{command} ".startswith(f"{each} ") for each in known), command
+
+
+@by_page
+def test_what_a_runbook_names_exists(page: Path) -> None:
+    text = page.read_text()
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z-]+)", text)) <= targets
+    for module in re.findall(r"`\.venv/bin/python -m (\w+)", text):
+        assert (ROOT / module / "__main__.py").exists(), module
+    for path in re.findall(r"\bdocs/[\w./-]+\.md", text):
+        assert (ROOT / path).exists(), path
+    assert set(re.findall(r"\bWEEDWATCH_[A-Z_]+", text)) <= set(variable_names()) | set(VARIABLES)
+    names = set(re.findall(r"runbook of ([A-Z]\w+)", text))
+    assert names <= {alert.name for alert in ALERTS}
+
+
+def test_a_command_that_is_none_is_noticed() -> None:
+    assert documented.commands("1. Say `weedwatch models mend plants`.") == ["weedwatch models mend plants"]
+    assert "models mend" not in documented.programs()
