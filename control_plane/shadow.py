@@ -16,6 +16,7 @@ from control_plane.dispatch import Priority
 from control_plane.errors import DatabaseUnavailable, ServingError
 from control_plane.evaluations import ShadowAnswer
 from control_plane.lifecycle import Fleet
+from control_plane.logs import trace_id
 from control_plane.metrics import Metrics
 from control_plane.served import Served
 from control_plane.torchserve import Inference, Item
@@ -37,6 +38,7 @@ class _Copy:
     picture: Picture
     row: history.Prediction
     listener: str
+    trace: str | None
     span: Span | None
 
 
@@ -65,7 +67,7 @@ class Shadows:
         elif len(self._waiting) >= MOST_WAITING or self._bytes + size > MOST_WAITING_BYTES:
             self._count(row.model, listener, "shed")
         else:
-            self._waiting.append(_Copy(picture, row, listener, tracing.current.get()))
+            self._waiting.append(_Copy(picture, row, listener, trace_id.get(), tracing.current.get()))
             self._bytes += size
             self._woken.set()
 
@@ -94,7 +96,11 @@ class Shadows:
             self._count(row.model, listener, "shed")
             return
         deadline = monotonic() + COPY_SECONDS
-        asked = {"request_id": str(row.request_id), "traceparent": tracing.own(row.request_id), "top_k": TOP_K}
+        asked = {
+            "request_id": str(row.request_id),
+            "traceparent": tracing.own(row.request_id, copy.trace),
+            "top_k": TOP_K,
+        }
         item = Item(picture.data, asked, deadline, span=copy.span)
         pixels = picture.width * picture.height
         try:

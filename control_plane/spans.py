@@ -8,6 +8,7 @@ from time import monotonic, monotonic_ns, time_ns
 from typing import Any
 from uuid import UUID
 
+import requests
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http import Compression
@@ -41,8 +42,12 @@ class Spans:
 
     def __init__(self, url: str, *, headers: Mapping[str, str], share: float, replica: str) -> None:
         self._share = share
+        session = requests.Session()
+        session.max_redirects = 0  # the headers are for this collector alone
         self._sender = _Sender(
-            OTLPSpanExporter(url, headers=dict(headers), timeout=SEND_SECONDS, compression=Compression.Gzip)
+            OTLPSpanExporter(
+                url, headers=dict(headers), timeout=SEND_SECONDS, compression=Compression.Gzip, session=session
+            )
         )
         self._queue = BatchSpanProcessor(
             self._sender,

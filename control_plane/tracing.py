@@ -86,10 +86,10 @@ def read(traceparent: bytes) -> Sent | None:
     return Sent(*(part.decode() for part in found.groups())) if found else None
 
 
-def own(request_id: UUID) -> str:
-    """The `traceparent` of a request of ours that is not recorded: its trace is named by its id."""
+def own(request_id: UUID, trace: str | None = None) -> str:
+    """The `traceparent` of a request of ours that is not recorded: its trace is named by its id, if by nothing else."""
     digits = request_id.hex
-    return f"00-{digits}-{digits[16:]}-{NOT_RECORDED}"
+    return f"00-{trace or digits}-{digits[16:]}-{NOT_RECORDED}"
 
 
 def falls_within(trace: str, share: float) -> bool:

@@ -225,6 +225,8 @@ class Sink:
     """What it answers."""
     delay_seconds: float = 0
     """How long it thinks first."""
+    location: str | None = None
+    """Where else it sends who asks, with a status that says so."""
 
     @property
     def url(self) -> str:
@@ -266,6 +268,8 @@ def running_sink() -> Iterator[Sink]:
             sink.received.append(Received(self.path, headers, body, time.time()))
             self.send_response(sink.status)
             # Slack's own word; whoever else is stood in for does not mind.
+            if sink.location:
+                self.send_header("Location", sink.location)
             self.send_header("Content-Type", "text/plain")
             self.send_header("Content-Length", "2")
             self.end_headers()

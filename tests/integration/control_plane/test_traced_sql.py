@@ -94,3 +94,26 @@ async def test_every_statement_of_a_request_is_a_span_and_those_of_nobody_are_no
     assert [each.name for each in sql] == ["SELECT predictions"]
     assert (sql[0].end - sql[0].start) / 1e9 <= monotonic() - began
     assert "secret" not in str(spans(sink))
+
+
+async def test_a_record_that_goes_to_the_disk_says_so(sink: Sink, tmp_path: Path) -> None:
+    tracer = Spans(sink.url, headers={}, share=1, replica="one")
+    metrics = Metrics()
+    spool = Spool(tmp_path, "one", max_bytes=10**6, metrics=metrics)
+    spool.open()
+    away = Database("postgresql://a:b@127.0.0.1:1/c", timeout_seconds=1, pool_size=1)
+    recorder = Recorder(away, spool, metrics, Subjects([bytes(32)]))
+    running = asyncio.create_task(recorder.run())
+    row = prediction()
+    span = tracer.request(row.request_id, tracing.read(f"00-{row.request_id.hex}-{'1' * 16}-01".encode()), {})
+    assert span is not None
+    tracing.current.set(span)
+    assert not await recorder.record(row)
+    tracing.current.set(None)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await tracer.close()
+    spool.close()
+    by_name = {each.name: each for each in spans(sink)}
+    assert by_name["spool"].parent == by_name["record"].id
+    assert spool.held_bytes > 0

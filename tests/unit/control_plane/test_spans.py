@@ -1,7 +1,10 @@
 """Spans by the real SDK, sent by OTLP to a real HTTP server that reads them."""
 
+import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -12,10 +15,14 @@ from starlette.types import Message, Receive, Scope, Send
 
 from control_plane import spans as module
 from control_plane import tracing
+from control_plane.errors import ProcessingError
+from control_plane.exchange import Exchange
 from control_plane.logs import trace_id
 from control_plane.metrics import Metrics
 from control_plane.requests import RequestContext
 from control_plane.spans import Spans
+from control_plane.torchserve import Item, TorchServe
+from handlers import frame
 from tests.monitoring import Sink, running_sink
 from tests.proofs.stack import free_port
 from tests.traces import Seen, spans
@@ -160,6 +167,88 @@ async def test_a_collector_that_never_answers_does_not_hold_up_the_stop(sink: Si
     began = monotonic()
     await tracer.close()
     assert monotonic() - began < 10 * module.CLOSE_SECONDS
+
+
+async def test_a_collector_cannot_send_the_credential_elsewhere(sink: Sink) -> None:
+    with running_sink() as other:
+        sink.status, sink.location = 307, other.url
+        tracer = traced(sink)
+        await ask(tracer)
+        await tracer.close()
+        assert sink.received
+        assert other.received == []
+
+
+ANSWER = b'{"predictions": [{"label": "a", "confidence": 0.5}], "seconds": {"preprocess": 0.1, "inference": 0.2}}'
+
+
+@asynccontextmanager
+async def handling(*parts: tuple[int, bytes]) -> AsyncIterator[tuple[TorchServe, list[str]]]:
+    """TorchServe with a handler that answers so to the pictures of each call, and the traceparents that it was told."""
+    told: list[str] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+        assert length is not None
+        told.extend(part.header["traceparent"] for part in frame.unpack(await reader.readexactly(int(length[1]))))
+        body = frame.pack([frame.Part({"status": status}, said) for status, said in parts])
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    client = TorchServe(
+        inference_url=url, management_url=url, metrics_url=url, max_answer_seconds=5, exchange=Exchange(None)
+    )
+    await client.open()
+    async with server:
+        yield client, told
+    await client.close()
+
+
+async def test_pictures_of_one_call_have_it_in_their_own_traces_and_the_handler_is_told_so(sink: Sink) -> None:
+    tracer = traced(sink)
+    requests = [tracer.request(minted := uuid.uuid7(), tracing.read(sent_of(minted)), {}) for _ in range(2)]
+    unrecorded = tracing.own(uuid.uuid7())
+    items = [Item(b"p", {"traceparent": "wrong"}, monotonic() + 5, span=request) for request in requests]
+    items.append(Item(b"p", {"traceparent": unrecorded}, monotonic() + 5))
+    async with handling((200, ANSWER), (422, b'{"code":"invalid_image","message":"x"}'), (200, ANSWER)) as (
+        client,
+        told,
+    ):
+        await client.infer("plants", "7", items)
+    for request in requests:
+        assert request is not None
+        request.answered("POST", "/predict", 200)
+    await tracer.close()
+    calls = [span for span in spans(sink) if span.kind == "client"]
+    assert sorted(told) == sorted([*(f"00-{call.trace}-{call.id}-01" for call in calls), unrecorded])
+    assert len({call.trace for call in calls}) == 2
+    assert {call.attributes["weedwatch.batch_pictures"] for call in calls} == {3}
+    assert {call.attributes["weedwatch.version"] for call in calls} == {"7"}
+    assert sorted(call.failed for call in calls) == [False, True]
+    good = next(call for call in calls if not call.failed)
+    stages = [span for span in spans(sink, good.trace) if span.service == "weedwatch-handler"]
+    assert [(span.name, span.parent) for span in stages] == [("preprocess", good.id), ("inference", good.id)]
+    assert stages[-1].end == good.end
+
+
+async def test_a_call_that_fails_as_a_whole_is_marked_in_every_trace(sink: Sink) -> None:
+    tracer = traced(sink)
+    request = tracer.request(minted := uuid.uuid7(), tracing.read(sent_of(minted)), {})
+    async with handling((200, b"nonsense"), (200, b"more than was asked")) as (client, _):
+        with pytest.raises(ProcessingError):
+            await client.infer("plants", "7", [Item(b"p", {}, monotonic() + 5, span=request)])
+    await tracer.close()
+    (call,) = [span for span in spans(sink) if span.kind == "client"]
+    assert call.failed
+    assert call.attributes["error.type"] == "processing_error"
+
+
+def sent_of(minted: UUID) -> bytes:
+    return f"00-{minted.hex}-{SPAN}-01".encode()
 
 
 async def test_it_says_when_traces_are_delivered_again(heard: pytest.LogCaptureFixture, sink: Sink) -> None:
