@@ -7,7 +7,7 @@ from observability.rules import INTERVAL_SECONDS, RULES_FILE
 
 SCRAPE_SECONDS = 15
 SERVICE_SCRAPE_SECONDS = 10
-RETENTION = "15d"
+RETENTION = "31d"  # objectives look back thirty days
 FLAGS = (
     f"--storage.tsdb.retention.time={RETENTION}",
     "--enable-feature=exemplar-storage",
