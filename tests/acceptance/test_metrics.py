@@ -93,7 +93,9 @@ def test_a_hostile_client_makes_no_series_without_bounds(service: Service, photo
     def series() -> Counter[str]:
         return Counter({name: len(family.samples) for name, family in told(service).items()})
 
-    def attack(start: int) -> None:
+    def attack(start: int, *methods: str) -> None:
+        for method in methods:
+            service.http.request(method, "/predict")
         for number in range(start, start + 40):
             service.http.request(f"ODD{number}", "/predict")
             service.http.get(f"/nowhere/{number}")
@@ -104,9 +106,10 @@ def test_a_hostile_client_makes_no_series_without_bounds(service: Service, photo
             service.http.post(f"/v2/models/m{number}/versions/v{number}/infer", content=b"{}")
             service.http.get(f"/metrics/torchserve?number={number + 2}")
 
-    attack(0)  # each kind of answer has its series now
+    attack(0, "PROPFIND", "TRACE")
+    series()  # each kind of answer has its series now, this one too
     before = series()
-    attack(1000)
+    attack(1000, "MKCOL", "LOCK", "SEARCH", "M-SEARCH", "LINK")
     assert series() - before == Counter()
 
 
