@@ -9,6 +9,7 @@ from observability.promql import PREDICTIONS
 
 _SECONDS = "weedwatch_prediction_seconds"
 _ASKED = f"sum(rate(weedwatch_http_requests_total{{{PREDICTIONS}}}[5m]))"
+_READY, _DATABASE = "weedwatch:ready:max", "weedwatch:database_up:min"
 OBJECTIVES = (
     Objective(
         "answers",
@@ -20,7 +21,7 @@ OBJECTIVES = (
     Objective(
         "readiness",
         0.995,
-        "1 - avg_over_time(weedwatch:ready:max[5m])",
+        f"1 - avg_over_time({_READY}[5m])",
         "vector(1)",
         "In 99.5 % of the time at least one replica is ready, proven by reference pictures.",
     ),
@@ -35,7 +36,7 @@ OBJECTIVES = (
     Objective(
         "database",
         0.999,
-        "1 - avg_over_time(weedwatch:database_up:min[5m])",
+        f"1 - avg_over_time({_DATABASE}[5m])",
         "vector(1)",
         "In 99.9 % of the time PostgreSQL answers every replica.",
     ),
@@ -52,11 +53,16 @@ WINDOWS = tuple(
 _FLOOR = limits.LEAST_REQUESTS_PER_SECOND
 
 
+def _since_first_good(name: str, good: str, else_: str) -> str:
+    """1 while it is good. What is not good counts once it has been good: nobody was promised anything before."""
+    return f"({good} == 1) or (({else_}) and on () present_over_time({name}[1d]))"
+
+
 def _recordings() -> tuple[Recording, ...]:
     known = [
         # A replica that cannot be asked is not ready; where Prometheus was not there itself, nothing is known.
-        Recording("weedwatch:ready:max", 'max(weedwatch_ready) or 0 * max(up{job="control_plane"})'),
-        Recording("weedwatch:database_up:min", "min(weedwatch_database_up)"),
+        Recording(_READY, _since_first_good(_READY, "max(weedwatch_ready)", '0 * max(up{job="control_plane"})')),
+        Recording(_DATABASE, _since_first_good(_DATABASE, "min(weedwatch_database_up)", "min(weedwatch_database_up)")),
     ]
     for each in OBJECTIVES:
         slo = {"slo": each.name}

@@ -87,6 +87,48 @@ def test_a_firing_case_whose_fault_is_taken_away_fails(folder: Path) -> None:
     for series in broken["input_series"]:
         series["values"] = "1x40"
     (folder / "tests.yml").write_text(yaml.safe_dump(tests))
-    said = promtool(folder, "test", "rules", "tests.yml")
+    said = promtool(folder, "test", "rules", "--run=DatabaseDown.*", "tests.yml")
     assert said.returncode == 1
     assert "DatabaseDown fires" in said.stdout + said.stderr
+
+
+@pytest.mark.parametrize(
+    ("up", "ready", "database", "burning"),
+    [
+        # Two minutes of loading at the very first start: nobody was promised anything yet.
+        ("1x40", "0x2 1x40", "0x1 1x40", set()),
+        # Ten minutes away, later.
+        ("1x40", "0x2 1x20 0x20", "1x40", {"readiness"}),
+        ("1x40", "1x40", "1x20 0x20", {"database"}),
+        # Prometheus can ask nobody: that is not ready. Of the database nothing is known.
+        ("1x20 0x20", "1x20 _x20", "1x20 _x20", {"readiness"}),
+    ],
+)
+def test_time_counts_against_an_objective_from_the_first_good_moment(
+    folder: Path, up: str, ready: str, database: str, burning: set[str]
+) -> None:
+    said = {"severity": "critical", "topic": "objectives"}
+    rules = yaml.safe_load((folder / RULES_FILE).read_text())
+    for group in rules["groups"]:
+        for rule in group["rules"]:
+            rule.pop("annotations", None)
+    (folder / RULES_FILE).write_text(yaml.safe_dump(rules))
+    check = {
+        "eval_time": "32m",
+        "alertname": "ErrorBudgetBurnsFast",
+        "exp_alerts": [{"exp_labels": {**said, "slo": slo}} for slo in sorted(burning)],
+    }
+    series = {"weedwatch_ready": ready, "weedwatch_database_up": database, "up": up}
+    test = {
+        "interval": "1m",
+        "input_series": [
+            {"series": f'{name}{{job="control_plane", instance="a:8000"}}', "values": values}
+            for name, values in series.items()
+        ],
+        "alert_rule_test": [check],
+    }
+    (folder / "own.yml").write_text(
+        yaml.safe_dump({"rule_files": [RULES_FILE], "evaluation_interval": "1m", "tests": [test]})
+    )
+    ran = promtool(folder, "test", "rules", "own.yml")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
