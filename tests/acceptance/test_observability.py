@@ -190,6 +190,32 @@ def test_a_firing_alert_is_shown_and_leads_to_its_runbook(watched: Watched, here
     here.shoot(tmp_path / "runbook.png")
 
 
+def said(**more: Any) -> dict[str, Any]:
+    return {"connected": True, "problem": None, "watched": True, "firing": [], **more}
+
+
+def fires(name: str, severity: str) -> dict[str, Any]:
+    about = {"since": "2026-11-26T10:00:00Z", "summary": "So it is.", "value": "3.2s", "dashboard_url": None}
+    return {"name": name, "severity": severity, **about}
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (said(), ["Nothing fires."]),
+        (said(watched=False), ["Nobody watches.", "Nothing fires."]),
+        (said(firing=[fires("A", "critical"), fires("B", "info")]), ["Critical", "For information", "3.2s"]),
+    ],
+    ids=["nothing", "unwatched", "of every kind"],
+)
+def test_whatever_is_said_of_alerts_can_be_read(here: Visit, answer: dict[str, Any], words: list[str]) -> None:
+    here.page.route("**/status/alerts", lambda route: route.fulfill(json=answer))
+    here.open("status")
+    section = here.page.get_by_role("region", name="Alerts", exact=True)
+    for each in words:
+        section.get_by_text(each).first.wait_for()
+
+
 def test_all_runbooks_are_listed_and_an_unknown_one_is_said(here: Visit) -> None:
     here.open("runbooks")
     books = json.loads((ROOT / "ui" / "runbooks.json").read_text())

@@ -43,6 +43,7 @@ def test_a_file_that_is_no_picture_says_so(here: Visit) -> None:
 def test_status_says_that_it_is_ready(here: Visit) -> None:
     here.open("status")
     here.page.get_by_text("Ready.").wait_for()
+    here.page.get_by_text("No Prometheus is connected").wait_for()
 
 
 @pytest.mark.parametrize("page", ["docs", "redoc"])
