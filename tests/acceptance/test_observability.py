@@ -28,6 +28,7 @@ from weedwatch import Client
 
 SECONDS = 60.0
 FACTOR = 10
+CREDENTIAL = "for-the-collector-alone-4711"
 STAGES = ["preprocess", "inference", "postprocess"]
 
 
@@ -52,9 +53,12 @@ def watched() -> Iterator[Watched]:
     stack = Stack(ROOT, folder)
     setup = Setup(Places(f"http://127.0.0.1:{stack.port}"), targets(f"127.0.0.1:{stack.port}"), factor=FACTOR)
     try:
+        headers = folder / "headers"
+        headers.write_text(f"Authorization: Bearer {CREDENTIAL}\n")
         with running_sink() as collector:
             stack.environment = {
                 "WEEDWATCH_TRACES_URL": f"{collector.url}/v1/traces",
+                "WEEDWATCH_TRACES_HEADERS_FILE": str(headers),
                 "WEEDWATCH_PROMETHEUS_URL": f"http://{setup.targets.prometheus}",
             }
             with (
@@ -146,6 +150,14 @@ def test_a_malformed_traceparent_reaches_nobody(watched: Watched, sent: str) -> 
     until(lambda: watched.lines("handler*", request_id), "the handler's line")
     assert watched.lines("handler*", request_id)[-1]["trace_id"] == request_id.replace("-", "")
     assert sent not in json.dumps(watched.lines("*.jsonl", request_id) + watched.lines("handler*", request_id))
+
+
+def test_the_collector_gets_its_credential_and_no_log_does(watched: Watched) -> None:
+    until(lambda: watched.collector.received, "a span")
+    assert {each.headers["authorization"] for each in watched.collector.received} == {f"Bearer {CREDENTIAL}"}
+    assert {each.path for each in watched.collector.received} == {"/v1/traces"}
+    logs = (watched.stack.state / "logs").rglob("*")
+    assert not any(CREDENTIAL in file.read_text(errors="replace") for file in logs if file.is_file())
 
 
 def test_sql_of_reading_is_in_the_trace_too(watched: Watched) -> None:
