@@ -23,6 +23,8 @@ else:  # inside the archive
     import preprocessing  # type: ignore[import-not-found, no-redef]
     from batch import Picture, Prediction, read_row, write_row  # type: ignore[import-not-found, no-redef]
 
+MOST_LABELS = 200
+OTHER = "other"
 Network = Callable[[preprocessing.Floats], preprocessing.Floats]
 
 
@@ -51,6 +53,7 @@ class PlantClassifier:
         card = json.loads((folder / "model_card.json").read_text(encoding="utf-8"))
         self.spec = preprocessing.InputSpec.from_dict(card["input"])
         self.max_pixels = int(os.environ.get("WEEDWATCH_MAX_PIXELS") or preprocessing.MAX_PIXELS)
+        self.counted = counted_by_name(self.labels)
         self.network = load_network(folder, ctx.system_properties.get("gpu_id"))
         self.metrics = _declared_metrics(ctx.metrics)
         _warm(self.network, self.spec, folder)
@@ -114,11 +117,17 @@ class PlantClassifier:
             seconds = sum(picture.seconds.get(stage, 0) for picture in pictures)
             # Fixed point: the frontend does not read every spelling of a float.
             self.metrics[stage].add_or_update(round(seconds, 6), [_metric_text(self.identity["model"])])
-        best = [str(picture.ranked[0]["label"]) for picture in pictures if picture.ranked]
+        named = (str(picture.ranked[0]["label"]) for picture in pictures if picture.ranked)
+        best = [label if label in self.counted else OTHER for label in named]
         for label in sorted(set(best)):
             self.metrics["predictions"].add_or_update(
                 best.count(label), [_metric_text(self.identity["model"]), _metric_text(label)]
             )
+
+
+def counted_by_name(labels: Sequence[str]) -> frozenset[str]:
+    """The labels that have a series of their own in the metrics; the rest of a large model have one together."""
+    return frozenset(labels if len(labels) <= MOST_LABELS else labels[: MOST_LABELS - 1])
 
 
 def load_network(folder: Path, gpu_id: object = None) -> Network:

@@ -13,7 +13,7 @@ import yaml
 
 from handlers import frame, plant_classifier
 from handlers.batch import read_row
-from handlers.plant_classifier import Network, PlantClassifier, rank, softmax
+from handlers.plant_classifier import MOST_LABELS, Network, PlantClassifier, counted_by_name, rank, softmax
 from handlers.preprocessing import Floats, InputSpec, preprocess
 from handlers.source import HANDLERS
 from tests.unit.handlers.pictures import encode, photo
@@ -54,6 +54,7 @@ def handler(ctx: Any, network: Network | None = None) -> PlantClassifier:
     classifier = PlantClassifier()
     classifier.identity = {"model": "plants", "version": "3"}
     classifier.labels = ["fern", "reed, common", "dock"]
+    classifier.counted = counted_by_name(classifier.labels)
     classifier.spec = InputSpec(32, 32, 32)
     classifier.max_pixels = 1_000_000
     classifier.network = Runs() if network is None else network
@@ -175,6 +176,18 @@ def test_metric_updates_are_fewer_than_ten_and_can_be_read_by_the_frontend(caplo
     assert len(lines) < 10
     (counted,) = (line for line in lines if "predictions_total" in line)
     assert counted.startswith("[METRICS]weedwatch_handler_predictions_total.Count:8|#model:plants,label:reed_ common|")
+
+
+def test_the_labels_of_a_large_model_share_a_series(caplog: pytest.LogCaptureFixture) -> None:
+    labels = [f"label {number}" for number in range(1000)]
+    assert counted_by_name(labels) == frozenset(labels[: MOST_LABELS - 1])
+    assert counted_by_name(labels[:MOST_LABELS]) == frozenset(labels[:MOST_LABELS])
+    ctx = context({})
+    classifier = handler(ctx)
+    classifier.counted = frozenset({"fern"})
+    with caplog.at_level("INFO", "ts.metrics"):
+        classifier.handle([{"body": PICTURE}], ctx)
+    assert any("predictions_total.Count:1|#model:plants,label:other|" in record.message for record in caplog.records)
 
 
 def test_a_load_that_fails_says_why_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
