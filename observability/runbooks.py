@@ -123,7 +123,8 @@ def _page(alert: Alert) -> str:
             "",
             *_case("It fires", alert.fires),
             *_case("It is quiet", alert.quiet),
-            f"`make prove-observability CASE={alert.name}` provokes it in the running service.",
+            f"`make prove-observability CASE={alert.name}` provokes it, by a real fault where one can be "
+            "made, and sees it fire, arrive and resolve.",
             "",
         ]
     )

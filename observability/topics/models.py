@@ -340,7 +340,7 @@ TOPIC = Topic(
             ),
             "changes",
             fires=Case(
-                _change("failed", "_x10 1x30"), at="15m", labels={"model": "plants", "kind": "rollout"}, value="1"
+                _change("failed", "0x10 1x30"), at="15m", labels={"model": "plants", "kind": "rollout"}, value="1"
             ),
             quiet=Case({**_change("done", "0+1x40"), **_change("cancelled", "0+1x40")}),
             for_seconds=0,
