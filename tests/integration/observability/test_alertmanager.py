@@ -292,7 +292,7 @@ def test_what_is_critical_is_said_again_in_time(tmp_path: Path) -> None:
             _post(alertmanager, "NoRequests")
             assert wait_until(lambda: len(_critical(sink)) >= 2, SECONDS) is not None
     first, second = _critical(sink)[:2]
-    assert 9.5 <= second - first < 20
+    assert 9.5 <= second - first < 18
     assert len([1 for _, alert in sink.notices() if alert["labels"]["alertname"] == "NoRequests"]) <= 1
 
 
