@@ -42,6 +42,8 @@ class Setup:
     keeping: loki.Keeping = field(default_factory=loki.Keeping)
     shipping: alloy.Shipping = field(default_factory=alloy.Shipping)
     factor: float = 1
+    windows: float | None = None
+    """Another factor for the windows of rules; the same when None."""
 
 
 def files(setup: Setup) -> dict[str, str]:
@@ -77,7 +79,7 @@ def elsewhere() -> dict[str, str]:
 def monitoring(setup: Setup) -> dict[str, str]:
     """Path → text, of what Prometheus and Alertmanager need."""
     return {
-        f"prometheus/{rules.RULES_FILE}": _yaml(rules.rules(setup.places, setup.factor)),
+        f"prometheus/{rules.RULES_FILE}": _yaml(rules.rules(setup.places, setup.factor, setup.windows)),
         "prometheus/prometheus.yml": _yaml(prometheus.configuration(setup.targets, setup.factor)),
         "alertmanager/alertmanager.yml": _yaml(alertmanager.configuration(setup.channels, setup.factor)),
         f"alertmanager/{alertmanager.TEMPLATE}": (Path(__file__).parent / alertmanager.TEMPLATE).read_text("utf-8"),

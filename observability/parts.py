@@ -10,6 +10,7 @@ Kind = Literal["timeseries", "stat", "gauge", "heatmap", "table", "piechart", "l
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _WINDOW = re.compile(r"\[(\d+)([smhd])(?::(\d+)([smhd]))?\]")
+_OFFSET = re.compile(r"\boffset (\d+)([smhd])")
 _OFFSET = re.compile(r"\boffset (\d+)([smhd])\b")
 LEAST_WINDOW_SECONDS = 4
 """A rate needs a few samples; no window gets shorter, however much faster rules are made."""

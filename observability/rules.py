@@ -14,16 +14,20 @@ RULES_FILE = "weedwatch.rules.yml"
 _LABEL = re.compile(r"\{\{ \$labels\.(\w+) \}\}")
 
 
-def rules(places: Places, factor: float = 1) -> dict[str, Any]:
-    """The rule file; with a factor every window, `for` and interval is that much shorter."""
-    return {"groups": [_group(topic, places, factor) for topic in TOPICS if topic.recordings or topic.alerts]}
+def rules(places: Places, factor: float = 1, windows: float | None = None) -> dict[str, Any]:
+    """The rule file; with a factor every window, `for` and interval is that much shorter.
+
+    `windows`: another factor for the windows alone.
+    """
+    shorter = factor if windows is None else windows
+    return {"groups": [_group(topic, places, factor, shorter) for topic in TOPICS if topic.recordings or topic.alerts]}
 
 
-def _group(topic: Topic, places: Places, factor: float) -> dict[str, Any]:
+def _group(topic: Topic, places: Places, factor: float, windows: float) -> dict[str, Any]:
     recordings = [
         {
             "record": each.name,
-            "expr": faster(each.expr, factor),
+            "expr": faster(each.expr, windows),
             **({"labels": dict(each.labels)} if each.labels else {}),
         }
         for each in topic.recordings
@@ -31,14 +35,14 @@ def _group(topic: Topic, places: Places, factor: float) -> dict[str, Any]:
     return {
         "name": topic.name,
         "interval": f"{max(1, round(INTERVAL_SECONDS / factor))}s",
-        "rules": [*recordings, *(_rule(alert, topic, places, factor) for alert in topic.alerts)],
+        "rules": [*recordings, *(_rule(alert, topic, places, factor, windows) for alert in topic.alerts)],
     }
 
 
-def _rule(alert: Alert, topic: Topic, places: Places, factor: float) -> dict[str, Any]:
+def _rule(alert: Alert, topic: Topic, places: Places, factor: float, windows: float) -> dict[str, Any]:
     rule: dict[str, Any] = {
         "alert": alert.name,
-        "expr": faster(alert.expr, factor),
+        "expr": faster(alert.expr, windows),
         "for": f"{round(alert.for_seconds / factor)}s",
         "labels": labels(alert, topic),
         "annotations": annotations(alert, places),

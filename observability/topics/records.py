@@ -297,7 +297,9 @@ TOPIC = Topic(
         ),
         Alert(
             "RecordsPutAside",
-            "increase(weedwatch_quarantined_records_total[15m]) > 0",
+            # A process that finds damaged records when it starts tells them with its first word: that is no increase.
+            "(increase(weedwatch_quarantined_records_total[15m]) > 0)"
+            " or ((weedwatch_quarantined_records_total unless weedwatch_quarantined_records_total offset 15m) > 0)",
             "warning",
             "{{ $labels.instance }} put records aside that it cannot store.",
             "Lines of the spool were damaged, or PostgreSQL refused them for good. They are kept in a file of their "
@@ -349,7 +351,8 @@ TOPIC = Topic(
         ),
         Alert(
             "QuarantineStuck",
-            f"max(weedwatch_uploads_waiting_seconds) > {limits.UPLOAD_WAITS_SECONDS}",
+            # The oldest one gets older by a second each second: it has been the same one all the time.
+            "max(weedwatch_uploads_waiting_seconds and deriv(weedwatch_uploads_waiting_seconds[5m]) > 0.9)",
             "warning",
             "An uploaded version waits for the quarantine.",
             "Nobody checks it, so it is neither ready nor refused. What answers is not touched.",

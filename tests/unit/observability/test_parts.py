@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[3]
         ("rate(x[5m])", "rate(x[10s])"),
         ("avg_over_time(rate(x[1m])[1h:1m])", "avg_over_time(rate(x[4s])[120s:2s])"),
         ("x[1m] > 5", "x[4s] > 5"),
+        ("up unless up offset 10m", "up unless up offset 20s"),
         ("up == 0", "up == 0"),
     ],
 )
