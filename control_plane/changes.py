@@ -110,6 +110,7 @@ class Changes:
                 self._knows_first = await self._add_first(connection)
             rollouts, running = await models.rollouts(connection), await models.running(connection)
             workers = await models.worker_counts(connection)
+            self._fleet.sick = await models.sick(connection)
         coming = [(each.model, version) for each in running for version in each.versions]
         await self._fleet.want(rollouts, coming, workers)
         leads = await self._share.lead()

@@ -179,8 +179,6 @@ class Figures:
         metrics = self._metrics
         for gauge in (metrics.version_sick, metrics.model_accuracy, metrics.model_f1):
             gauge.clear()
-        for key in self._fleet.missing:
-            metrics.version_sick.labels(*key).set(1)
         for each in self._fleet.all():
             refused = any(place.refusal for place in each.places)
             metrics.version_sick.labels(*each.key).set(bool(each.proof.wrong or each.load_failure or refused))
@@ -189,6 +187,8 @@ class Figures:
                 metrics.model_accuracy.labels(*each.key).set(accuracy)
             if (f1 := macro_f1(said)) is not None:
                 metrics.model_f1.labels(*each.key).set(f1)
+        for key in {*self._fleet.missing, *self._fleet.sick}:
+            metrics.version_sick.labels(*key).set(1)
 
     def _forget_gone(self) -> None:
         """Counters of versions that have gone are told for a while longer, and not for ever."""

@@ -69,6 +69,7 @@ class Fleet:
         self._handler_log = handler_log
         self._served: dict[Key, Served] = {}
         self._missing: dict[Key, str] = {}
+        self.sick: set[Key] = set()  # by the database: not tried again until somebody asks
         self._absence = "The model is being looked for."
         self._workers: dict[Key, int] = {}
         self._wanted: set[Key] = set()

@@ -129,6 +129,12 @@ async def worker_counts(connection: Connection) -> dict[tuple[str, str], int]:
     return {(model, version): workers for model, version, workers in await cursor.fetchall()}
 
 
+async def sick(connection: Connection) -> set[tuple[str, str]]:
+    """The versions that could not be loaded or answered wrongly, until they are added again or removed."""
+    cursor = await connection.execute("SELECT model, version FROM model_versions WHERE state = 'sick' LIMIT 1000")
+    return {(model, version) for model, version in await cursor.fetchall()}
+
+
 async def set_workers(connection: Connection, model: str, version: str, workers: int | None) -> None:
     await connection.execute(
         "UPDATE model_versions SET workers = %(workers)s WHERE model = %(model)s AND version = %(version)s",

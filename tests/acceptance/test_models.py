@@ -158,6 +158,8 @@ def test_a_version_that_cannot_be_loaded_reaches_nobody_and_the_cause_is_said(mo
     assert {(status, version) for status, version, _ in answers} == {(200, "1")}
     (sick,) = (each for each in models.facts()["versions"] if each["version"] == "3")
     assert (sick["state"], sick["role"]) == ("sick", None)
+    named = {"model": "plants", "version": "3"}
+    wait_until(lambda: models.metric("weedwatch_version_sick", **named) == 1, SECONDS)
     assert models.ask_for({"stable": "3"}).json()["code"] == "conflict"
 
 
