@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from standalone import control_plane
+from standalone.child import Program
 from standalone.settings import read_settings
 from standalone.torchserve import Addresses
 from tests.proofs.stack import Stack, clean_environment, free_port, run_description
@@ -51,6 +52,18 @@ class Replica:
         return self.process.pid
 
     def start(self) -> None:
+        program, environment = self._program()
+        with self.output.open("ab") as output:
+            self.process = subprocess.Popen(
+                program.command, cwd=program.folder, env=environment, stdin=subprocess.DEVNULL, stdout=output,
+                stderr=subprocess.STDOUT,
+            )  # fmt: skip
+
+    def environment_of_start(self) -> dict[str, str]:
+        """What it is told; for another program that is to be told the same."""
+        return self._program()[1]
+
+    def _program(self) -> tuple[Program, dict[str, str]]:
         self.state.mkdir(parents=True, exist_ok=True)
         own = {
             "WEEDWATCH_STATE_DIR": str(self.state),
@@ -60,12 +73,7 @@ class Replica:
         }
         settings = read_settings(clean_environment() | self.stack.environment | own | dict(self.environment))
         program = control_plane.program(settings, self.database_url, torchserve_addresses(self.stack))
-        environment = {**program.environment, **self.environment}
-        with self.output.open("ab") as output:
-            self.process = subprocess.Popen(
-                program.command, cwd=program.folder, env=environment, stdin=subprocess.DEVNULL, stdout=output,
-                stderr=subprocess.STDOUT,
-            )  # fmt: skip
+        return program, {**program.environment, **self.environment}
 
     def is_ready(self) -> bool:
         return get(self.port, "/health/ready", timeout_seconds=3).is_ok

@@ -17,7 +17,7 @@ from observability.topics import TOPICS
 SECONDS = 120
 
 
-def _expressions() -> dict[str, str]:
+def expressions() -> dict[str, str]:
     found = {f"annotation {each.name}": each.query.expr for each in ANNOTATIONS}
     for topic in TOPICS:
         for row in topic.rows:
@@ -45,13 +45,13 @@ def refused(folder: Path, expressions: Mapping[str, str]) -> str:
 
 
 def test_every_expression_is_promql_of_the_right_types(tmp_path: Path) -> None:
-    expressions = _expressions()
-    assert len(expressions) > 100
-    assert refused(tmp_path, expressions) == ""
+    found = expressions()
+    assert len(found) > 100
+    assert refused(tmp_path, found) == ""
 
 
 def test_no_variable_of_grafana_is_left() -> None:
-    left = [who for who, expr in _expressions().items() if re.search(r"\$\D", filled.promql(expr))]
+    left = [who for who, expr in expressions().items() if re.search(r"\$\D", filled.promql(expr))]
     assert left == []
 
 

@@ -1,22 +1,24 @@
 """For each alert the fault that provokes it: made for real wherever it can be made, else told by recorded series."""
 
 import json
-import random
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from io import BytesIO
+from pathlib import Path
 
 import httpx2
+import psutil
 import psycopg
 from PIL import Image
 
 from tests.checker.client import asking
 from tests.faults.disk import fill
 from tests.faults.processes import frozen
-from tests.proofs.observability_lines.watched import ODD, Watched, write_certificate
+from tests.proofs.observability_lines.watched import ODD, Watched, obedient, write_certificate
 
 PLANTS = 'model="plants"'
 
@@ -126,15 +128,24 @@ def canary_dead(watch: Watched) -> Iterator[None]:
     watch.change({"stable": ODD, "canary": "3", "canary_percent": 50})
     assert watch.place.break_unpacked("3")
     for pid in watch.place.workers("3"):
-        with suppress(ProcessLookupError):
-            import os  # noqa: PLC0415
+        with suppress(psutil.NoSuchProcess):
+            psutil.Process(pid).kill()
+    yield
+    watch.wait(lambda: watch.place.facts()["rollout"]["canary"] is None, 120, "the guard takes the canary away")
 
-            os.kill(pid, signal.SIGKILL)
+
+@contextmanager
+def canary_failing(watch: Watched) -> Iterator[None]:
+    """A canary that begins to fail once it answers people; the guard takes it away."""
+    switch = watch.switch.with_name("canary")
+    watch.place.add("5", obedient(switch))
+    watch.change({"stable": ODD, "canary": "5", "canary_percent": 50})
+    # Some calls come through, reference pictures among them: one that answers nothing at all is another fault.
+    switch.write_text("import random\nif random.random() < 0.6:\n    raise OSError('as the proof wants it')")
     try:
         yield
     finally:
-        with suppress(AssertionError):
-            watch.place.change({"stable": ODD})
+        switch.unlink()
 
 
 @contextmanager
@@ -150,13 +161,33 @@ def version_sick(watch: Watched) -> Iterator[None]:
 
 
 @contextmanager
-def rotten_record(watch: Watched) -> Iterator[None]:
-    """A segment in the spool that is no record."""
-    folder = watch.stack.state / "spool" / "gone-replica"
-    folder.mkdir(parents=True)
-    (folder / "00000001.log").write_bytes(b"deadbeef {not a record}\n" * 3)
-    watch.stack.process("control plane").kill()  # it looks at strangers' segments when it starts
+def record_damaged(watch: Watched) -> Iterator[None]:
+    """While PostgreSQL is away a byte of a spooled record changes; it is found when the records come home."""
+    spool = watch.stack.state / "spool"
+    with database_killed(watch):
+        watch.wait(lambda: any(_segments(spool)), 60, "a record in the spool")
+        segment = next(_segments(spool))
+        with segment.open("r+b") as file:
+            file.seek(40)
+            file.write(b"\0")
     yield
+
+
+def _segments(spool: Path) -> Iterator[Path]:
+    return (each for each in spool.rglob("*.log") if each.stat().st_size > 100 and "quarantine" not in each.parts)
+
+
+@contextmanager
+def control_plane_killed(watch: Watched) -> Iterator[None]:
+    """Each time as soon as it serves its figures again."""
+    with watch.alone():
+        for _ in range(3):
+            watch.stack.process("control plane").kill()
+            time.sleep(1)
+            watch.wait(lambda: watch.place.http.get("/metrics", timeout=2).status_code == 200, 60, "metrics")
+            time.sleep(1.5)  # so that Prometheus has seen it
+        yield
+    watch.wait(watch.stack.is_ready, 120, "it is ready again")
 
 
 @contextmanager
@@ -199,16 +230,16 @@ def leader_taken(watch: Watched) -> Iterator[None]:
 def audit_cut(watch: Watched) -> Iterator[None]:
     """The newest row of the audit vanishes, behind the service's back; it comes back afterwards."""
     with psycopg.connect(watch.postgres.url, connect_timeout=5) as connection:
-        connection.execute("ALTER TABLE audit DISABLE TRIGGER ALL")
-        connection.execute("CREATE TABLE audit_aside AS SELECT * FROM audit ORDER BY number DESC LIMIT 1")
-        connection.execute("DELETE FROM audit WHERE number IN (SELECT number FROM audit_aside)")
+        connection.execute("ALTER TABLE audit DISABLE TRIGGER USER")
+        connection.execute("CREATE TABLE audit_aside AS SELECT * FROM audit ORDER BY id DESC LIMIT 1")
+        connection.execute("DELETE FROM audit WHERE id IN (SELECT id FROM audit_aside)")
     try:
         yield
     finally:
         with psycopg.connect(watch.postgres.url, connect_timeout=5) as connection:
             connection.execute("INSERT INTO audit SELECT * FROM audit_aside")
             connection.execute("DROP TABLE audit_aside")
-            connection.execute("ALTER TABLE audit ENABLE TRIGGER ALL")
+            connection.execute("ALTER TABLE audit ENABLE TRIGGER USER")
 
 
 @contextmanager
@@ -263,16 +294,72 @@ def sink_refuses(watch: Watched) -> Iterator[None]:
         watch.sink.status = 200
 
 
-def noise() -> bytes:
-    """A picture of nothing."""
-    chance = random.Random(7)
-    image = Image.frombytes("RGB", (160, 160), chance.randbytes(160 * 160 * 3))
+@contextmanager
+def unsure_photos(watch: Watched) -> Iterator[None]:
+    with watch.asked_for(unsure(watch), clients=4, per_second=20):
+        yield
+    with watch.asked_for(*watch.pictures, clients=4, per_second=20):  # so that the windows forget it sooner
+        time.sleep(60)
+
+
+def unsure(watch: Watched) -> bytes:
+    """Two plants in one picture: the model names one of them, and is not sure."""
+    fern, parthenium = (
+        Image.open(BytesIO(watch.by_label[label])).convert("RGB").resize((300, 300))
+        for label in ("not_a_target", "Parthenium hysterophorus")
+    )
     out = BytesIO()
-    image.save(out, "JPEG", quality=90)
+    Image.blend(fern, parthenium, 0.5).save(out, "JPEG", quality=90)
     return out.getvalue()
 
 
 FAULTS: tuple[Fault, ...] = (
     Fault("nothing: it always fires", ("Watchdog",), lambda _watch: nullcontext()),
+    # What people feel.
     Fault("each call takes 1.5 s longer", ("LatencyAverageHigh",), slow(1.5)),
+    Fault("each call takes 2.5 s longer", ("LatencyP95High",), slow(2.5)),
+    Fault("one call in ten takes 6 s longer", ("LatencyP99High",), slow(6, 0.1)),
+    Fault("each call takes 4 s longer", ("LatencyAverageCritical",), slow(4)),
+    Fault("one call in eight fails", ("ErrorRatioHigh", "ProcessingErrors"), failing(0.12)),
+    Fault("every call fails", ("ErrorRatioCritical",), failing(1)),
+    Fault("twelve ask at once, each call takes 0.3 s", ("QueueWaitLong",), queue_long),
+    Fault("ninety ask at once, each call takes 0.3 s", ("Overloaded",), asked_too_much),
+    Fault("nobody asks", ("NoRequests", "NoPredictions"), lambda watch: watch.alone()),
+    # Parts that die.
+    Fault("TorchServe is frozen", ("TorchServeDown", "ModelNotLoaded", "NotReady"), torchserve_frozen),
+    Fault("the control plane is frozen", ("ControlPlaneDown",), control_plane_frozen),
+    Fault("the control plane is killed three times", ("ControlPlaneRestarts",), control_plane_killed),
+    Fault("PostgreSQL is killed", ("DatabaseDown",), database_killed),
+    Fault("PostgreSQL is away and the spool is small", ("SpoolGrowing", "SpoolNearlyFull"), database_killed),
+    Fault("a record in the spool is damaged", ("RecordsPutAside",), record_damaged),
+    Fault("the table is locked and many read", ("DatabasePoolExhausted",), pool_exhausted),
+    Fault("the newest row of the audit vanishes", ("AuditBroken",), audit_cut),
+    # Versions.
+    Fault("a worker is killed and cannot come back", ("WorkersMissing",), workers_lost),
+    Fault("all workers of a canary are killed", ("CanaryDead",), canary_dead),
+    Fault("a canary fails six calls of ten", ("CanaryRolledBack",), canary_failing),
+    Fault("a version without a network is to answer", ("VersionSick", "ChangeFailed"), version_sick),
+    Fault("somebody who is not there has the lease", ("NoLeader",), leader_taken),
+    Fault("the quarantine is frozen, and a version is uploaded", ("QuarantineStuck",), quarantine_frozen),
+    # What is on the photos.
+    Fault(
+        "all photos show the same, which is hard to name",
+        ("ConfidenceLow", "MajorityClass"),
+        unsure_photos,
+        seconds=300,
+    ),
+    # The machine.
+    Fault("the disk is filled to 86 %", ("DiskFilling",), disk_filled),
+    Fault(
+        "memory is used to 95 %",
+        ("MemoryHigh",),
+        told(weedwatch_machine_memory_used_bytes=9.5e9, weedwatch_machine_memory_total_bytes=1e10),
+        recorded=True,
+    ),
+    Fault("a certificate ends in ten days", ("CertificateExpires",), certificate_ends(10)),
+    Fault("a certificate ends tomorrow", ("CertificateEndsSoon",), certificate_ends(1)),
+    # The watchers.
+    Fault("a target is not there", ("ScrapeTargetMissing",), target_missing),
+    Fault("a rule cannot be evaluated", ("RuleEvaluationFails",), rule_broken),
+    Fault("who is told does not listen", ("NotificationsFail",), sink_refuses),
 )

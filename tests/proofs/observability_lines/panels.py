@@ -1,19 +1,17 @@
 """Every query of every dashboard, as Grafana would ask it, of the real Prometheus and the real PostgreSQL."""
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 
-from observability import generate
-from observability.declared import SUBSTITUTES
+from observability import filled, generate
 from tests.monitoring import Prometheus, Refused
 
 DASHBOARDS = generate.GENERATED / "grafana" / "dashboards"
-_VARIABLE = re.compile(r"\$\{?(model|version|replica|route|service|level|instance)(:[a-z]+)?\}?")
 
 
 @dataclass(frozen=True)
@@ -47,19 +45,12 @@ def _of(dashboard: str, panels: list[dict[str, Any]]) -> Iterator[Asked]:
             yield Asked(dashboard, str(panel.get("title")), target["datasource"]["type"], query)
 
 
-def filled_in(expr: str, window: str = "1m") -> str:
-    """With everything in place of Grafana's variables."""
-    for variable in SUBSTITUTES:
-        expr = expr.replace(variable, window if variable != "$__range" else "10m")
-    return _VARIABLE.sub(".*", expr)
-
-
 def without_data(prometheus: Prometheus, queries: list[Asked]) -> list[str]:
     """Who of the PromQL queries has no data now, or is refused."""
     empty = []
     for each in queries:
         try:
-            if not prometheus.query(filled_in(each.query)):
+            if not prometheus.query(filled.promql(each.query, choices={"__range": "10m"})):
                 empty.append(f"{each.where}: no data for {each.query}")
         except Refused as refusal:
             empty.append(f"{each.where}: {refusal}")
@@ -70,9 +61,8 @@ def without_rows(url: str, queries: list[Asked]) -> list[str]:
     """Who of the SQL queries gives no row to this role, or fails."""
     empty = []
     for each in queries:
-        sql = re.sub(r"\$__timeFilter\((\w+)\)", r"\1 > now() - interval '1 day'", each.query)
-        sql = re.sub(r"\$__timeGroup(Alias)?\((\w+), *'?(\w+)'?\)", r"date_trunc('minute', \2)", sql)
-        sql = _VARIABLE.sub("%%", sql)
+        now = datetime.now(UTC)
+        sql = filled.sql(each.query, now - timedelta(days=1), now)
         try:
             with psycopg.connect(url, connect_timeout=5) as connection:
                 if not connection.execute(sql.encode()).fetchall():

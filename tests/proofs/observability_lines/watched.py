@@ -1,5 +1,6 @@
 """The whole platform with everything that watches it, much faster than in earnest, for faults to be made in."""
 
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -29,11 +30,14 @@ from tests.monitoring import (
 from tests.proofs.observability_lines.recorded import Recorded, recording
 from tests.proofs.samples import samples
 from tests.proofs.stack import Stack
+from tests.reading import grant, make_role
 from tests.versions import Change
 
 FACTOR = 30
 """Windows, `for`, scrape and waiting times are divided by it: [5m] is ten seconds, `for: 1m` two."""
 DISK_BYTES = 2**30
+SPOOL_BYTES = 128 * 1024
+"""A hundred records or so."""
 CLIENTS = 2
 PER_SECOND = 4.0
 HANDLING = b"        rows = [\n"
@@ -54,8 +58,15 @@ class Watched:
     switch: Path
     certificate: Path
     recorded: Recorded
-    pictures: list[bytes]
+    by_label: dict[str, bytes]
+    """The samples, by what is on them."""
+    reader_url: str
+    """Of the database, for the role of Grafana."""
     _load: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def pictures(self) -> list[bytes]:
+        return list(self.by_label.values())
 
     @property
     def stack(self) -> Stack:
@@ -148,6 +159,9 @@ def watched(root: Path, folder: Path, *, factor: float = FACTOR) -> Iterator[Wat
         own.chmod(0o755)
         fill_store(root, own / "store")
         postgres = stack.enter_context(own_postgres(folder / "database"))
+        postgres.end(signal.SIGINT)
+        make_role(postgres.prepared)
+        postgres.start()
         certificate = folder / "certificate.pem"
         write_certificate(certificate, days=90)
         started = Stack(
@@ -157,6 +171,7 @@ def watched(root: Path, folder: Path, *, factor: float = FACTOR) -> Iterator[Wat
                 "WEEDWATCH_MODEL_STORE": str(own / "store"),
                 "DATABASE_URL": postgres.url,
                 "WEEDWATCH_CERTIFICATES": str(certificate),
+                "WEEDWATCH_SPOOL_MAX_BYTES": str(SPOOL_BYTES),
             },
         )
         stack.enter_context(small_disk(started.state, DISK_BYTES))
@@ -189,7 +204,8 @@ def watched(root: Path, folder: Path, *, factor: float = FACTOR) -> Iterator[Wat
             switch=switch,
             certificate=certificate,
             recorded=recorded,
-            pictures=list(samples(root).values()),
+            by_label=samples(root),
+            reader_url=grant(postgres.url),
         )
         watch.change({"stable": ODD})
         watch.be_asked()

@@ -1,0 +1,170 @@
+"""Line 4: what counting and logging cost, in the control plane and in the workers, while traces are off."""
+
+import math
+import os
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+from tests.changing import changing
+from tests.faults.postgres import own_postgres
+from tests.faults.processes import frozen, wait_until
+from tests.proofs.harness import Context
+from tests.proofs.replicas import Replica
+from tests.proofs.results import Figure, at_least, at_most, for_the_record, none_of
+from tests.proofs.samples import samples
+from tests.proofs.stack import free_port
+from tests.proofs.wire import get
+from tests.versions import Change
+
+FULL_PAIRS = 200
+LEAST_PAIRS = 40
+IN_A_BLOCK = 60
+CLIENTS = 3
+COST = 1.03
+WORKERS = 4
+VERSION = "2"
+READY_SECONDS = 120.0
+
+
+def run(context: Context) -> list[Figure]:
+    context.folder.chmod(0o711)  # PostgreSQL of root's runs as another user
+    pairs = context.count(FULL_PAIRS, at_least=LEAST_PAIRS)
+    quiet = context.folder / "quiet"
+    with (
+        own_postgres(context.folder / "database") as postgres,
+        changing(context.root, DATABASE_URL=postgres.url, WEEDWATCH_WORKERS=str(WORKERS)) as place,
+    ):
+        place.add(VERSION, _quietable(quiet))
+        assert place.change({"stable": VERSION})["state"] == "done"
+        own = [place.stack.process("control plane").pid]
+        # The service's own control plane stands aside, so that two share the workers.
+        with _both(Replica(place.stack, "measured", postgres.url, place.stack.state)) as both, frozen(own):
+            return _measure(context, both, quiet, pairs)
+
+
+def _quietable(switch: Path) -> dict[str, Change]:
+    """Changes of an archive: while the file is there the handler counts and logs nothing."""
+
+    def change(content: bytes) -> bytes:
+        counts, logs = b"        self._count(pictures)\n", b"        for picture in pictures:\n            _log({"
+        assert content.count(counts) == content.count(logs) == 1
+        asked = f"        quiet = os.path.exists({str(switch)!r})\n        if not quiet:\n    ".encode()
+        content = content.replace(counts, asked + counts)
+        return content.replace(logs, logs.replace(b"in pictures:", b"in ([] if quiet else pictures):"))
+
+    return {"plant_classifier.py": change}
+
+
+@dataclass
+class Both:
+    """The ports of the two control planes of one process."""
+
+    pid: int
+    on: int
+    off: int
+
+
+@contextmanager
+def _both(like: Replica) -> Iterator[Both]:
+    on, off = free_port(), free_port()
+    command = [sys.executable, "-m", "tests.proofs.observability_lines.switchable", str(on), str(off)]
+    environment = like.environment_of_start()
+    with like.output.open("ab") as output:
+        process = subprocess.Popen(
+            command, cwd=like.stack.root, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
+    try:
+        for port in (on, off):
+            ready = wait_until(lambda port=port: get(port, "/health/ready", timeout_seconds=3).is_ok, READY_SECONDS)  # type: ignore[misc]
+            if ready is None:
+                raise RuntimeError(f"It is not ready: {like.said()}")
+        yield Both(process.pid, on, off)
+    finally:
+        process.terminate()
+        try:
+            process.wait(40)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+
+
+def _measure(context: Context, both: Both, quiet: Path, pairs: int) -> list[Figure]:
+    photos = list(samples(context.root).values())
+    bad: list[str] = []
+    for state in (True, False):  # warm
+        _block(both, photos, bad, quiet, watched=state)
+    chance = random.Random(4)
+    took: list[tuple[float, float]] = []
+    for number in range(pairs):
+        order = [True, False] if chance.random() < 0.5 else [False, True]
+        seconds = {state: _block(both, photos, bad, quiet, watched=state) for state in order}
+        took.append((seconds[True], seconds[False]))
+        if number % 10 == 9:
+            context.say(f"{number + 1} of {pairs} pairs: {math.exp(_mean(took)):.3f} times as long")
+    quiet.unlink(missing_ok=True)
+    os.kill(both.pid, signal.SIGUSR2)
+    error = statistics.stdev(_logs(took)) / math.sqrt(len(took))
+    mean = _mean(took)
+    per_second = IN_A_BLOCK / statistics.median(each[0] for each in took)
+    return [
+        at_least("interleaved pairs", pairs, 20),
+        at_most(
+            "time with metrics and logs ÷ without, upper end of the 95 % interval",
+            math.exp(mean + 2.02 * error),  # Student's t at 40 degrees of freedom; less with more
+            COST,
+        ),
+        for_the_record("time with them ÷ without", f"{math.exp(mean):.3f}"),
+        for_the_record("requests a second, with them", f"{per_second:.0f}"),
+        none_of("requests of these that failed", bad, 2 * pairs * IN_A_BLOCK, context.say),
+    ]
+
+
+def _block(both: Both, photos: list[bytes], bad: list[str], quiet: Path, *, watched: bool) -> float:
+    """The seconds that some requests take, of clients which ask without a pause."""
+    if watched:
+        quiet.unlink(missing_ok=True)
+    else:
+        quiet.touch()
+    os.kill(both.pid, signal.SIGUSR2 if watched else signal.SIGUSR1)
+    time.sleep(0.05)
+    port = both.on if watched else both.off
+    left = list(range(IN_A_BLOCK))
+
+    def ask() -> None:
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
+            while left:
+                try:
+                    number = left.pop()
+                except IndexError:
+                    return
+                headers = {"Content-Type": "image/jpeg"}
+                answer = http.post("/predict", content=photos[number % len(photos)], headers=headers)
+                if answer.status_code != 200:
+                    bad.append(f"{answer.status_code} {answer.text[:100]}")
+
+    threads = [threading.Thread(target=ask, daemon=True) for _ in range(CLIENTS)]
+    started = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    return time.perf_counter() - started
+
+
+def _logs(took: list[tuple[float, float]]) -> list[float]:
+    return [math.log(watched / alone) for watched, alone in took]
+
+
+def _mean(took: list[tuple[float, float]]) -> float:
+    return statistics.fmean(_logs(took))
