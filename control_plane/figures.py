@@ -1,10 +1,10 @@
 """What the metrics say of things that live: set anew just before each scrape, so that what is gone leaves no series."""
 
 import asyncio
-import logging
 import re
 from contextlib import suppress
 from datetime import UTC, datetime
+from math import isfinite
 from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
@@ -27,8 +27,6 @@ from control_plane.rollout import Rollout
 from control_plane.settings import Settings
 from control_plane.torchserve import TorchServe, TorchServeUnreachable
 from control_plane.version import VERSION
-
-log = logging.getLogger(__name__)
 
 MACHINE_SECONDS = 2.0  # a disk that hangs keeps no scrape waiting longer
 LEAST_CPU_SECONDS = 1.0  # between two looks; a shorter time says nothing
@@ -251,4 +249,9 @@ def macro_f1(said: dict[str, Any]) -> float | None:
 
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    """None for what is none, and for one that no gauge can show: whoever wrote the card must not end all scrapes."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    with suppress(OverflowError):
+        return float(value) if isfinite(value) else None
+    return None
