@@ -13,6 +13,8 @@ MOST_LABELS = 200
 OTHER = "other"
 OUTCOMES = (*get_args(Verdict), "model_not_loaded", "processing_error", "deadline_exceeded", "overloaded")
 """The usual ones."""
+OBJECTIONS = ("failed", "slow", "disagrees", "silent")
+COPIES = ("agrees", "disagrees", "shed", "not_loaded")
 
 
 class Counts:
@@ -22,6 +24,7 @@ class Counts:
         self._metrics = metrics
         self._answers: dict[tuple[str, str, Role], _Answers] = {}
         self._labels: dict[Key, _Labels] = {}
+        self._beside: set[Key] = set()  # those that the guard watches, or that hear copies
 
     def ended(self, key: Key, role: Role, outcome: str, seconds: float, ids: dict[str, str]) -> None:
         """A request for a prediction, whatever became of it. `ids` lead from the figure to its trace."""
@@ -38,6 +41,18 @@ class Counts:
             for outcome in OUTCOMES:
                 answers.outcome(outcome)
 
+    def announce_guarded(self, key: Key) -> None:
+        """The guard may take it away from now on."""
+        self._beside.add(key)
+        for reason in OBJECTIONS:
+            self._metrics.guard_rollbacks.labels(*key, reason)
+
+    def announce_listener(self, key: Key) -> None:
+        """It hears copies from now on."""
+        self._beside.add(key)
+        for outcome in COPIES:
+            self._metrics.shadows.labels(*key, outcome)
+
     def answered(self, key: Key, label: str, confidence: float) -> None:
         labels = self._labels.get(key)
         if labels is None:
@@ -51,10 +66,14 @@ class Counts:
                 labels.end()
             for known in [known for known in self._answers if known[:2] == key]:
                 self._answers.pop(known).end()
+            self._beside.discard(key)
+            model, version = key
+            for counter in (self._metrics.guard_rollbacks, self._metrics.shadows):
+                counter.remove_by_labels({"model": model, "version": version})
 
     @property
     def versions(self) -> set[Key]:
-        return {key[:2] for key in self._answers} | self._labels.keys()
+        return {key[:2] for key in self._answers} | self._labels.keys() | self._beside
 
 
 class _Answers:

@@ -31,7 +31,6 @@ from control_plane.version import VERSION
 MACHINE_SECONDS = 2.0  # a disk that hangs keeps no scrape waiting longer
 LEAST_CPU_SECONDS = 1.0  # between two looks; a shorter time says nothing
 ACTIONS = ("rollout", "promote", "promote-forced", "rollback", "evaluate")
-OBJECTIONS = ("failed", "slow", "disagrees", "silent")
 GONE_SECONDS = 3600.0  # so long after a version has gone its counters are told
 OFF = "The metrics are switched off here (WEEDWATCH_METRICS=off)."
 Page = tuple[bytes, str]
@@ -167,11 +166,10 @@ class Figures:
             for outcome in ("done", "failed", "cancelled"):
                 metrics.changes.labels(model, kind, outcome)
         if rollout.canary is not None:
-            for reason in OBJECTIONS:
-                metrics.guard_rollbacks.labels(model, rollout.canary, reason)
+            self._counts.announce_guarded((model, rollout.canary))
         for listener in (rollout.shadow, rollout.stable if rollout.canary else None):
-            for outcome in ("agrees", "disagrees", "shed", "not_loaded") if listener else ():
-                metrics.shadows.labels(model, listener, outcome)
+            if listener is not None:
+                self._counts.announce_listener((model, listener))
 
     def _look_at_models(self) -> None:
         metrics = self._metrics

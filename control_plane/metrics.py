@@ -52,7 +52,7 @@ class _Nothing:
     def _ignore(self, *_: object, **__: object) -> None:
         """Nobody counts."""
 
-    inc = dec = set = observe = set_function = clear = remove = _ignore
+    inc = dec = set = observe = set_function = clear = remove = remove_by_labels = _ignore
 
     def collect(self) -> Iterable[Any]:
         return ()

@@ -3,7 +3,7 @@
 from control_plane.counts import MOST_LABELS, OTHER, Counts
 from control_plane.metrics import Metrics
 
-PLANTS = ("plants", "1")
+PLANTS, HEARS = ("plants", "1"), ("plants", "2")
 IDS = {"trace_id": "a" * 32, "request_id": "b"}
 
 
@@ -47,8 +47,13 @@ def test_a_version_that_is_forgotten_leaves_no_series() -> None:
     counts = Counts(metrics)
     counts.answered(PLANTS, "a", 0.5)
     counts.ended(PLANTS, "canary", "species", 0.1, IDS)
-    assert counts.versions == {PLANTS}
-    counts.forget([PLANTS, ("plants", "7")])
+    counts.announce_guarded(PLANTS)
+    counts.announce_listener(HEARS)
+    assert series(metrics, "weedwatch_guard_rollbacks_total")["slow"] == 0
+    assert series(metrics, "weedwatch_shadow_copies_total")["agrees"] == 0
+    assert counts.versions == {PLANTS, HEARS}
+    metrics.shadows.labels(*HEARS, "processing_error").inc()
+    counts.forget([PLANTS, HEARS, ("plants", "7")])
     assert counts.versions == set()
     assert not [
         sample
@@ -63,6 +68,7 @@ def test_metrics_that_are_switched_off_count_nothing() -> None:
     counts = Counts(metrics)
     counts.ended(PLANTS, "stable", "species", 0.1, IDS)
     counts.answered(PLANTS, "a", 0.5)
+    counts.announce_listener(PLANTS)
     counts.forget([PLANTS])
     metrics.errors.labels("internal_error").inc()
     metrics.stages["queue"].observe(1)
