@@ -168,9 +168,8 @@ class Predictor:
         pixels = picture.width * picture.height
         inference = await served.lane.run(item, served.send, pixels=pixels, deadline=deadline, caller=asked.caller)
         check_answer(served.archive, inference)
-        for stage in ("preprocess", "inference", "postprocess"):
-            if stage in inference.seconds:
-                self._metrics.stages[stage].observe(inference.seconds[stage])
+        for stage, seconds in inference.seconds.items():
+            self._metrics.stages[stage].observe(seconds)
         return inference
 
     async def _row(

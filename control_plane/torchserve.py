@@ -32,6 +32,8 @@ KEEP_ALIVE_SECONDS = 30
 TENSOR_LIGHTER = 16  # eight of 224 × 224 travel together
 MAX_ANSWER_BYTES = 32 * 2**20  # thousands of labels for each part of a frame
 MAX_METRICS_BYTES = 8 * 2**20
+HANDLER_STAGES = ("preprocess", "inference", "postprocess")
+LONGEST_STAGE_SECONDS = 3600.0
 _CALL = "POST /predictions/{model}/{version}"
 OCTETS = "application/octet-stream"  # TorchServe answers 500 to its own default, the urlencoded form type
 # What comes of reading an answer that is not as it should be.
@@ -361,12 +363,18 @@ def _inference(body: bytes) -> Inference:
     try:
         answer = json.loads(body)
         labels = tuple(Label(str(each["label"]), float(each["confidence"])) for each in answer["predictions"])
-        seconds = {str(stage): float(value) for stage, value in answer["seconds"].items()}
+        seconds = _seconds(answer["seconds"])
     except (*NO_ANSWER, AttributeError) as error:
         raise ProcessingError from error
     if not labels or not all(0 <= each.confidence <= 1 for each in labels):
         raise ProcessingError
     return Inference(labels, seconds)
+
+
+def _seconds(said: Any) -> dict[str, float]:
+    """Of the stages that there are; what none can have taken is left out: figures and traces would add it up."""
+    given = {str(stage): float(value) for stage, value in said.items() if stage in HANDLER_STAGES}
+    return {stage: value for stage, value in given.items() if 0 <= value <= LONGEST_STAGE_SECONDS}
 
 
 def _refusal(status: int, body: bytes) -> ServingError:

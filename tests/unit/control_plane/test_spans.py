@@ -21,7 +21,7 @@ from control_plane.logs import trace_id
 from control_plane.metrics import Metrics
 from control_plane.requests import RequestContext
 from control_plane.spans import Spans
-from control_plane.torchserve import Item, TorchServe
+from control_plane.torchserve import Inference, Item, TorchServe
 from handlers import frame
 from tests.monitoring import Sink, running_sink
 from tests.proofs.stack import free_port
@@ -245,6 +245,17 @@ async def test_a_call_that_fails_as_a_whole_is_marked_in_every_trace(sink: Sink)
     (call,) = [span for span in spans(sink) if span.kind == "client"]
     assert call.failed
     assert call.attributes["error.type"] == "processing_error"
+
+
+async def test_a_handler_that_tells_nonsense_of_its_stages_is_traced_without_them(sink: Sink) -> None:
+    tracer = traced(sink)
+    request = tracer.request(minted := uuid.uuid7(), tracing.read(sent_of(minted)), {})
+    odd = ANSWER.replace(b"0.1", b"NaN").replace(b"0.2", b"1e200")
+    async with handling((200, odd)) as (client, _):
+        (answer,) = await client.infer("plants", "7", [Item(b"p", {}, monotonic() + 5, span=request)])
+    await tracer.close()
+    assert isinstance(answer, Inference)
+    assert [span.name for span in spans(sink)] == ["POST /predictions/{model}/{version}"]
 
 
 def sent_of(minted: UUID) -> bytes:

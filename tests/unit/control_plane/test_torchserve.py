@@ -69,6 +69,13 @@ def test_an_answer_that_is_none_is_a_processing_error(body: bytes) -> None:
     assert getattr(caught.value, "code", None) == "processing_error"
 
 
+@pytest.mark.parametrize("seconds", ["NaN", "Infinity", "-1", "1e200", "3601"])
+def test_seconds_that_no_stage_can_have_taken_are_left_out(seconds: str) -> None:
+    said = f'{{"preprocess": {seconds}, "inference": 0.5, "another": 1}}'
+    body = f'{{"predictions": [{{"label": "a", "confidence": 0.5}}], "seconds": {said}}}'
+    assert _inference(body.encode()).seconds == {"inference": 0.5}
+
+
 def test_each_picture_of_a_frame_has_an_outcome_of_its_own() -> None:
     good = b'{"predictions": [{"label": "a", "confidence": 0.5}], "seconds": {"inference": 0.1}}'
     parts = [
