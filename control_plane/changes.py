@@ -306,28 +306,34 @@ class Changes:
 
     async def _switch(self, operation: Operation) -> None:
         async with self._database.connection() as connection, connection.transaction():
-            present = await models.rollout_to_change(connection, operation.model)
-            if present is None or present.revision != operation.revision:
-                await models.note(connection, operation.id, "failed", "switching", "The rollout changed meanwhile.")
-                self._count(operation, "failed")
-                return
-            if not await models.note(connection, operation.id, "done", "ended", None):
-                return  # cancelled meanwhile, or ended by another leader
-            new = Rollout(
-                operation.model,
-                present.revision + 1,
-                operation.stable,
-                operation.canary,
-                operation.canary_percent,
-                operation.shadow,
-                operation.shadow_percent,
-                previous=present.previous if operation.stable == present.stable else present.stable,
-            )
-            await models.put_rollout(connection, new)
-            facts = {**registry.facts_of(operation), "revision": new.revision}
-            await audit.write(connection, actor=operation.actor, action="model.switched", facts=facts)
-        self._count(operation, "done")
-        log.info("the rollout has changed", extra=registry.facts_of(operation))
+            outcome = await self._put(connection, operation)
+        if outcome:
+            self._count(operation, outcome)
+        if outcome == "done":
+            log.info("the rollout has changed", extra=registry.facts_of(operation))
+
+    async def _put(self, connection: Connection, operation: Operation) -> str | None:
+        """How it ended; None when it had ended before: it was cancelled meanwhile, or another leader was faster."""
+        present = await models.rollout_to_change(connection, operation.model)
+        if present is None or present.revision != operation.revision:
+            why = "The rollout changed meanwhile."
+            return "failed" if await models.note(connection, operation.id, "failed", "switching", why) else None
+        if not await models.note(connection, operation.id, "done", "ended", None):
+            return None
+        new = Rollout(
+            operation.model,
+            present.revision + 1,
+            operation.stable,
+            operation.canary,
+            operation.canary_percent,
+            operation.shadow,
+            operation.shadow_percent,
+            previous=present.previous if operation.stable == present.stable else present.stable,
+        )
+        await models.put_rollout(connection, new)
+        facts = {**registry.facts_of(operation), "revision": new.revision}
+        await audit.write(connection, actor=operation.actor, action="model.switched", facts=facts)
+        return "done"
 
     async def _end(self, operation: Operation, stage: str, message: str) -> None:
         """A version cannot be loaded: it goes again, and is not tried again without being asked for."""
