@@ -23,21 +23,20 @@ class Certificates:
         return {str(file): self._end(file) for file in self._files}
 
     def _end(self, file: Path) -> float:
+        known = self._ends.get(file)
+        cause: Exception | None = None
         try:
             stat = file.stat()
             look: object = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-        except OSError as error:
-            look = error.errno
-        known = self._ends.get(file)
-        if known is None or known[0] != look:
-            known = self._ends[file] = look, _read(file)
-        return known[1]
-
-
-def _read(file: Path) -> float:
-    try:
-        found = x509.load_pem_x509_certificates(file.read_bytes())
-        return min(each.not_valid_after_utc.timestamp() for each in found)
-    except (OSError, ValueError) as error:
-        log.error("a watched certificate cannot be read", extra={"file": str(file), "cause": str(error)})  # noqa: TRY400
-        return NOT_READABLE
+            if known and known[0] == look:
+                return known[1]
+            found = x509.load_pem_x509_certificates(file.read_bytes())
+            end = min(each.not_valid_after_utc.timestamp() for each in found)
+        except OSError as error:  # tried again each time: who may read a file changes without the file
+            look, end, cause = error.errno, NOT_READABLE, error
+        except ValueError as error:
+            end, cause = NOT_READABLE, error
+        if cause and not (known and known[0] == look):
+            log.error("a watched certificate cannot be read", extra={"file": str(file), "cause": str(cause)})
+        self._ends[file] = look, end
+        return end

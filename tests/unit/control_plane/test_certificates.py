@@ -1,6 +1,7 @@
 """When watched certificates end: read anew when a file changes, and said when it cannot be read."""
 
 from datetime import UTC, datetime, timedelta
+from errno import EACCES
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,21 @@ def test_one_that_cannot_be_read_has_ended_and_is_logged_once(
     watched = Certificates([file])
     assert [watched.ends() for _ in range(3)] == [{str(file): 0}] * 3
     assert [record.getMessage() for record in caplog.records] == ["a watched certificate cannot be read"]
+
+
+def test_a_file_that_may_be_read_later_is_read_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "server.pem"
+    file.write_bytes(pem(90))
+    watched = Certificates([file])
+    allowed = Path.read_bytes
+
+    def forbidden(_: Path) -> bytes:
+        raise PermissionError(EACCES, "not allowed")
+
+    monkeypatch.setattr(Path, "read_bytes", forbidden)
+    assert [watched.ends() for _ in range(2)] == [{str(file): 0}] * 2
+    assert len(caplog.records) == 1
+    monkeypatch.setattr(Path, "read_bytes", allowed)
+    assert watched.ends() == {str(file): end(90)}
