@@ -15,6 +15,7 @@ FRESH_SECONDS = 3.0  # for all who look
 MAX_BYTES = 4 * 2**20
 MOST_ALERTS = 200
 LONGEST_TEXT = 500
+LONGEST_ADDRESS = 2000
 WATCHDOG = "Watchdog"
 """Always fires, which shows that rules are evaluated."""
 
@@ -97,17 +98,22 @@ def _firing(alert: Any) -> Firing | None:
         labels, said = alert["labels"], alert.get("annotations", {})
         if labels["severity"] not in _ORDER:
             return None
-        address = str(said.get("dashboard_url", ""))
+        address = _text(said.get("dashboard_url", ""), LONGEST_ADDRESS)
         return Firing(
-            name=str(labels["alertname"])[:LONGEST_TEXT],
+            name=_text(labels["alertname"]),
             severity=labels["severity"],
             since=_moment(alert["activeAt"]),
-            summary=str(said.get("summary", ""))[:LONGEST_TEXT],
-            value=str(said.get("value", ""))[:LONGEST_TEXT],
+            summary=_text(said.get("summary", "")),
+            value=_text(said.get("value", "")),
             dashboard_url=address if address.startswith(("http://", "https://")) else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
+
+
+def _text(given: object, longest: int = LONGEST_TEXT) -> str:
+    """Half a surrogate pair is no text that an answer can hold."""
+    return str(given)[:longest].encode(errors="replace").decode()
 
 
 def _moment(text: str) -> datetime:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from control_plane import alerts
-from control_plane.alerts import MOST_ALERTS, PrometheusAlerts, read
+from control_plane.alerts import LONGEST_TEXT, MOST_ALERTS, PrometheusAlerts, read
+from control_plane.schemas import FiringAlert
 from tests.proofs.stack import free_port
 from tests.unit.weedwatch.server import Said, serving
 
@@ -89,3 +90,12 @@ async def test_one_that_is_away_or_says_too_much_is_said(monkeypatch: pytest.Mon
     monkeypatch.setattr(alerts, "MAX_BYTES", 100)
     with serving(lambda _, __: Said({"data": {"alerts": [alert("A")]}})) as server:
         assert (await PrometheusAlerts(server.url).look()).problem == "It answers more than anybody could read."
+
+
+def test_what_is_said_can_always_be_passed_on() -> None:
+    half = "\ud800"
+    (firing,) = read(answer(alert(half, summary=half, value=half, dashboard_url=f"http://{half}"))).firing
+    assert (firing.name, firing.summary, firing.value, firing.dashboard_url) == ("?", "?", "?", "http://?")
+    assert FiringAlert.of(firing).model_dump_json()
+    address = "http://" + "a" * LONGEST_TEXT
+    assert read(answer(alert("A", dashboard_url=address))).firing[0].dashboard_url == address
