@@ -137,12 +137,11 @@ class Anchor:
         async with self._database.connection() as connection:
             known = self._kept().get(self._replica)
             newest = await audit.head(connection)
+            # Set once it is known: whoever scrapes meanwhile sees what was found last.
+            self._is_kept = known is None or known == newest or await _is_there(connection, known)
             if known == newest:
-                self._is_kept = True
                 return
-            self._is_kept = True
-            if known and not await _is_there(connection, known):
-                self._is_kept = False
+            if known and not self._is_kept:
                 if self._told != newest:
                     log.error("the audit has lost rows that this replica saw", extra={"row": known.number})
                     self._told = newest

@@ -10,8 +10,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from control_plane import anchor as module
 from control_plane import audit, logs
 from control_plane.anchor import Anchor, Verified
+from control_plane.audit import Head
 from control_plane.database import Connection, Database
 from control_plane.errors import Conflict
 
@@ -138,6 +140,24 @@ async def test_it_says_whether_it_is_whole_until_it_was_put_right(anchor: Anchor
         assert not whole(anchor)
     await anchor.keep()
     assert whole(anchor)
+
+
+async def test_what_was_found_last_is_said_while_it_looks_again(
+    anchor: Anchor, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = []
+
+    async def slowly(connection: Connection, head: Head) -> bool:
+        said.append(anchor.is_intact)
+        return await there(connection, head)
+
+    there = module._is_there
+    monkeypatch.setattr(module, "_is_there", slowly)
+    async with tampering(database) as connection:
+        await connection.execute("DELETE FROM audit WHERE id > 30")
+        await anchor.keep()
+        await anchor.keep()
+    assert said == [True, False]
 
 
 async def test_it_can_be_verified_in_parts(anchor: Anchor) -> None:
