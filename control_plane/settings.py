@@ -322,11 +322,15 @@ class Settings(BaseSettings):
     def _is_a_web_address(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        try:
+            parts = urlsplit(value)
+            is_one = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        except ValueError:
+            is_one = False
+        if not is_one:
             raise ValueError("write http://HOST:PORT/PATH, or https://…")
-        if parts.username or parts.password:
-            raise ValueError("an address must hold no credential")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("an address must hold no credential and nothing behind ? or #: the log names it")
         return value.rstrip("/")
 
     @field_validator("traces_headers")

@@ -176,6 +176,26 @@ def test_an_address_that_cannot_be_read_is_refused_without_showing_its_password(
     assert "geheim" not in str([error["msg"] for error in caught.value.errors()])
 
 
+@pytest.mark.parametrize("variable", ["WEEDWATCH_TRACES_URL", "WEEDWATCH_PROMETHEUS_URL"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("http://geheim@host/", "https://host:4318/v1/traces?key=geheim", "http://host/#geheim"),
+        *("http://host:geheim/", "http://host:0/", "http://[geheim/", "ftp://geheim/", "geheim"),
+    ],
+)
+def test_an_address_that_the_log_may_name_holds_no_credential(
+    monkeypatch: pytest.MonkeyPatch, variable: str, address: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:p@localhost/db")
+    monkeypatch.setenv(variable, "https://host:4318/v1/traces/")
+    assert "https://host:4318/v1/traces" in {Settings().traces_url, Settings().prometheus_url}
+    monkeypatch.setenv(variable, address)
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    assert "geheim" not in str([error["msg"] for error in caught.value.errors()])
+
+
 def test_the_database_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://u:geheim@localhost/db")
     monkeypatch.setenv("WEEDWATCH_CORS_ORIGINS", "https://a.example, https://b.example")
