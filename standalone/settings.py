@@ -10,7 +10,8 @@ from standalone.errors import CannotRun
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = re.compile(
-    "DATABASE_URL|LIMITS_URL|TRACES_HEADERS|PASSWORD|PGPASS|SECRET|TOKEN|CREDENTIAL|API_KEY|PRIVATE_KEY", re.IGNORECASE
+    "DATABASE_URL|LIMITS_URL|TRACES_HEADERS|OTLP_HEADERS|PASSWORD|PGPASS|SECRET|TOKEN|CREDENTIAL|API_KEY|PRIVATE_KEY",
+    re.IGNORECASE,
 )
 """In the name of a variable that may hold a secret; config.properties has the same words."""
 

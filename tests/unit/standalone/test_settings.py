@@ -82,7 +82,14 @@ def test_a_file_without_an_address_and_both_at_once_are_refused(
 
 
 def test_programs_that_need_no_secret_get_none(tmp_path: Path) -> None:
-    secrets = ("DATABASE_URL", "WEEDWATCH_KEY_SECRET", "PGPASSWORD", "NVIDIA_API_KEY", "HOMEBREW_GITHUB_API_TOKEN")
+    secrets = (
+        "DATABASE_URL",
+        "WEEDWATCH_KEY_SECRET",
+        "PGPASSWORD",
+        "NVIDIA_API_KEY",
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "HOMEBREW_GITHUB_API_TOKEN",
+    )
     given = dict.fromkeys(secrets, "postgresql://unguessable") | {"PATH": "/bin", "WEEDWATCH_MAX_PIXELS": "9"}
     settings = read_settings(given, tmp_path)
     serving = TorchServe(Path("java"), addresses(tmp_path), tmp_path, tmp_path)
