@@ -25,11 +25,20 @@ const ONE = {
 };
 const BESIDE = { runbooks: async () => (await import('./rooms/runbooks.js')).Runbooks };
 
+// What somebody typed may be no encoding at all.
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 // #/room/id?query
 function place() {
   const [path, query = ''] = location.hash.replace(/^#\/?/, '').split('?');
   const [room = '', id = ''] = path.split('/');
-  return { room: room || 'identify', id, query: new URLSearchParams(query), key: path };
+  return { room: room || 'identify', id: decoded(id), query: new URLSearchParams(query), key: path };
 }
 
 function View({ here }) {

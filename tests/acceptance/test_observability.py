@@ -233,8 +233,9 @@ def test_all_runbooks_are_listed_and_an_unknown_one_is_said(here: Visit) -> None
     books = json.loads((ROOT / "ui" / "runbooks.json").read_text())
     here.page.get_by_role("link", name=books[0]["name"]).first.wait_for()
     assert here.page.locator("ul.cards > li").count() == len(books)
-    here.open("runbooks/Nonsense")
-    here.heading("There is no such runbook")
+    for address in ("runbooks/Nonsense", "runbooks/%zz"):
+        here.open(address)
+        here.heading("There is no such runbook")
 
 
 def test_a_prometheus_that_is_away_is_a_sentence_and_no_error(watched: Watched, here: Visit) -> None:

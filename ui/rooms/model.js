@@ -20,8 +20,7 @@ const STREAM_AGAIN_MS = 2000;
 
 const isMoving = (seen) => seen?.operation?.state === 'running' || seen?.versions.some((each) => ['uploaded', 'checking'].includes(each.state));
 
-export function Model({ id }) {
-  const name = decodeURIComponent(id);
+export function Model({ id: name }) {
   const path = `/models/${encodeURIComponent(name)}`;
   const { seen, problem, look } = useLooks(path, (facts) => (isMoving(facts) ? SOON : LATER));
   const [act, setAct] = useState(null); // {kind, version}

@@ -17,13 +17,12 @@ async function load() {
 // What stands between backticks is to be typed, or a name.
 const marked = (sentence) => sentence.split('`').map((part, number) => (number % 2 ? html`<code>${part}</code>` : part));
 
-export function Runbooks({ id }) {
+export function Runbooks({ id: name }) {
   const [all, setAll] = useState(books);
   const [failed, setFailed] = useState(false);
   useEffect(() => {
     if (!all) load().then((loaded) => setAll((books = loaded)), () => setFailed(true));
   }, []);
-  const name = decodeURIComponent(id);
   if (failed) return html`<h1>${text.title}</h1><${Note} kind="danger" title=${strings.problems.unreachable.title}><p>${strings.problems.unreachable.detail}</p><//>`;
   if (!all) return html`<h1>${name || text.title}</h1><${Loading} label=${text.loading} />`;
   if (!name) return html`<h1>${text.title}</h1><${Back} /><ul class="cards">${all.map((book) => html`<li key=${book.name}><a class="card model" href=${`#/runbooks/${book.name}`}>
