@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 VERIFY_SECONDS = 600.0
 READ_AGAIN_SECONDS = 3600.0
+TRY_AGAIN_SECONDS = 60.0
 ROWS_AT_ONCE = 10_000
 MOST_ROWS = 2**62
 
@@ -87,6 +88,7 @@ class Anchor:
                 pass
             except Exception:
                 log.exception("the audit cannot be read through")
+                await asyncio.sleep(TRY_AGAIN_SECONDS)  # all that has been read will be read once more
             await asyncio.sleep(LOOK_SECONDS)
 
     async def read_all(self) -> None:

@@ -160,6 +160,28 @@ async def test_what_was_found_last_is_said_while_it_looks_again(
     assert said == [True, False]
 
 
+async def test_one_that_cannot_be_read_through_is_not_read_again_and_again(
+    anchor: Anchor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = {"keep": 0, "read_all": 0}
+
+    async def keep() -> None:
+        looks["keep"] += 1
+
+    async def read_all() -> None:
+        looks["read_all"] += 1
+        raise RuntimeError
+
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(anchor, "keep", keep)
+    monkeypatch.setattr(anchor, "read_all", read_all)
+    running = asyncio.create_task(anchor.run())
+    while looks["keep"] < 50:
+        await asyncio.sleep(0.001)
+    running.cancel()
+    assert looks["read_all"] == 1
+
+
 async def test_it_can_be_verified_in_parts(anchor: Anchor) -> None:
     first, rows = 1, 0
     while True:
