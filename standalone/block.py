@@ -32,6 +32,8 @@ class Facts:
     prometheus: str = ""
     """Its address; empty where it does not run."""
     alertmanager: str = ""
+    pages: bool = True
+    """Whether both have web pages; Debian's packages have none."""
 
 
 def describe(prediction: Mapping[str, Any], common_names: Mapping[str, str]) -> str:
@@ -76,9 +78,17 @@ def render(facts: Facts, folder: Path, key: str = "") -> str:
 def _monitoring(facts: Facts) -> list[str]:
     if not facts.prometheus:
         return []
+    here = f"http://localhost:{facts.port}/#/status"
+    if not facts.pages:
+        api = f"{facts.prometheus}/api/v1"
+        return [
+            f"  Alerts    {here}   as JSON {facts.alertmanager}/api/v2/alerts",
+            f"  Metrics   as JSON {api}/query?query=weedwatch_ready   rules {api}/rules   targets {api}/targets",
+            "            Pages of Prometheus and Alertmanager are not in Debian's packages: docs/alerts.md",
+        ]
     return [
         f"  Metrics   {facts.prometheus}/query   rules {facts.prometheus}/alerts   targets {facts.prometheus}/targets",
-        f"  Alerts    {facts.alertmanager}   and in the service itself: http://localhost:{facts.port}/#/status",
+        f"  Alerts    {facts.alertmanager}   and in the service itself: {here}",
     ]
 
 

@@ -77,6 +77,15 @@ async def start(family: Family, progress: Progress, ports: Ports) -> None:
     progress.finish(STEP, "ready", f"Prometheus {ports.prometheus}, Alertmanager {ports.alertmanager}")
 
 
+async def has_pages(ports: Ports) -> bool:
+    """Whether both have web pages; Debian's packages leave them out, and Alertmanager's says so in their place."""
+    rules = await request("/alerts", at=ports.prometheus_url, timeout_seconds=5)
+    front = await request("/", at=ports.alertmanager_url, timeout_seconds=5)
+    if rules is None or front is None:
+        return False
+    return rules.status == front.status == 200 and b"does not include a web" not in front.body
+
+
 async def prepare(family: Family, progress: Progress, ports: Ports) -> Mapping[str, list[str]]:
     """Name → the command that starts it."""
     settings = family.settings

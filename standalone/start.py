@@ -56,7 +56,8 @@ async def start(family: Family, progress: Progress) -> Facts:
     family.spawn(quarantine.program(settings, Path(run.private)))  # last: nobody waits for it at the start
     if ports is None:
         return facts
-    return replace(facts, prometheus=ports.prometheus_url, alertmanager=ports.alertmanager_url)
+    pages = await monitoring.has_pages(ports)
+    return replace(facts, prometheus=ports.prometheus_url, alertmanager=ports.alertmanager_url, pages=pages)
 
 
 def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -1,5 +1,6 @@
 """The printed block: an answer in words, and lines that work when pasted."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,3 +88,11 @@ def test_what_watches_is_linked_where_it_runs() -> None:
     assert "http://127.0.0.1:9090/alerts" in text
     assert "http://127.0.0.1:9093" in text
     assert "9090" not in render(FACTS, Path("/"))
+
+
+def test_pages_that_are_not_there_are_not_linked() -> None:
+    watched = replace(FACTS, prometheus="http://127.0.0.1:9090", alertmanager="http://127.0.0.1:9093", pages=False)
+    text = render(watched, Path("/"))
+    assert "http://127.0.0.1:9090/api/v1/targets" in text
+    assert "http://127.0.0.1:9093/api/v2/alerts" in text
+    assert not re.search(r":909[03](\s|/alerts|/query|/targets)", text)
