@@ -40,7 +40,7 @@ class Told:
     firing: tuple[Firing, ...] = ()
     problem: str | None = None
     watched: bool = True
-    """Whether the watchdog fires."""
+    """Whether the watchdog fires, or is about to."""
 
 
 class PrometheusAlerts:
@@ -85,7 +85,7 @@ def read(body: bytes) -> Told:
     try:
         alerts = json.loads(body)["data"]["alerts"]
         firing = [each for each in alerts if each["state"] == "firing"]
-        names = {each["labels"]["alertname"] for each in firing}
+        names = {each["labels"]["alertname"] for each in alerts}  # a minute after a start the watchdog is pending
     except (ValueError, KeyError, TypeError, RecursionError):
         return Told(problem="It answers something else than alerts.")
     known = [made for each in firing if (made := _firing(each)) and made.name != WATCHDOG]

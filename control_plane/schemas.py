@@ -256,7 +256,7 @@ class StatusAlerts(BaseModel):
 
     connected: bool = Field(description="Whether the settings name a Prometheus.")
     problem: str | None = Field(description="Why nothing is known of alerts; null when Prometheus answers.")
-    watched: bool = Field(description="Whether the alert fires that always does; else rules are not evaluated.")
+    watched: bool = Field(description="Whether the alert that always fires does or will; else rules are not evaluated.")
     firing: list[FiringAlert] = Field(description="The most severe first.")
 
 

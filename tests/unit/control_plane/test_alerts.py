@@ -51,6 +51,10 @@ def test_without_the_watchdog_it_is_said_that_nobody_watches() -> None:
     assert not read(answer()).watched
 
 
+def test_in_the_first_minute_the_watchdog_is_on_its_way() -> None:
+    assert read(answer(alert("Watchdog", "info", state="pending"))).watched
+
+
 def test_nonsense_is_no_error() -> None:
     chance = random.Random(2)
     good = answer(alert("A"), alert("B"))
