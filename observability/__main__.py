@@ -34,9 +34,10 @@ def _parser() -> argparse.ArgumentParser:
     prepare.add_argument("--control-plane", action="append", required=True, help="HOST:PORT of its metrics; several")
     prepare.add_argument("--prometheus-port", type=int, default=9090)
     prepare.add_argument("--alertmanager-port", type=int, default=9093)
+    write.add_argument("--grafana", default=Places.grafana, help="address of Grafana in links")
+    prepare.add_argument("--grafana", default="", help="address of Grafana in links; without one there are none to it")
     for part in (write, prepare):
         part.add_argument("--service", default=Places.service, help="address of the service in links")
-        part.add_argument("--grafana", default=Places.grafana, help="address of Grafana in links")
     return parser
 
 

@@ -15,7 +15,7 @@ TEMPLATE = "weedwatch.tmpl"
 WATCHDOG = "Watchdog"
 _COVERED = re.compile(r"(\w+)(?:\{(.+)\})?")
 _TITLE, _TEXT = '{{ template "weedwatch.title" . }}', '{{ template "weedwatch.text" . }}'
-_LINK = "{{ (index .Alerts 0).Annotations.dashboard_url }}"
+_LINK = "{{ with (index .Alerts 0).Annotations }}{{ or .dashboard_url .runbook_url }}{{ end }}"
 LOUDNESS: tuple[Severity, ...] = ("critical", "warning", "info")
 
 

@@ -9,6 +9,7 @@ class Places:
 
     service: str = "http://127.0.0.1:8000"
     grafana: str = "http://127.0.0.1:3000"
+    """Empty where there is none: then nothing links to it."""
 
     def runbook(self, alert: str) -> str:
         return f"{self.service}/#/runbooks/{alert}"

@@ -57,14 +57,15 @@ def labels(alert: Alert, topic: Topic) -> dict[str, str]:
 
 
 def annotations(alert: Alert, places: Places) -> dict[str, str]:
+    panel = places.panel(*place_of(alert.panel))
+    graphs = {"dashboard_url": panel, "logs_url": places.logs()} if places.grafana else {}
     return {
         "summary": alert.summary,
         "description": alert.meaning,
         "value": alert.value,
         "what_to_do": "\n".join(f"{number}. {step}" for number, step in enumerate(alert.steps, 1)),
         "runbook_url": places.runbook(alert.name),
-        "dashboard_url": places.panel(*place_of(alert.panel)),
-        "logs_url": places.logs(),
+        **graphs,
     }
 
 

@@ -17,6 +17,7 @@ from standalone.waiting import wait_ended, wait_ready
 
 STEP = 6
 USUAL_PORTS = (9090, 9093)
+GRAFANA = "WEEDWATCH_GRAFANA_URL"
 PREPARE_SECONDS = 600.0
 """The programs may have to be fetched first."""
 READY_SECONDS = 120.0
@@ -92,6 +93,7 @@ async def prepare(family: Family, progress: Progress, ports: Ports) -> Mapping[s
     command = (
         *(sys.executable, "-m", "observability", "prepare", str(settings.state_dir / "monitoring")),
         *("--control-plane", f"127.0.0.1:{ports.metrics}", "--service", settings.own_url),
+        *(("--grafana", grafana) if (grafana := settings.environment.get(GRAFANA, "")) else ()),
         *("--prometheus-port", str(ports.prometheus), "--alertmanager-port", str(ports.alertmanager)),
     )
     log = settings.logs / "monitoring.log"

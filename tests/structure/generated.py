@@ -53,6 +53,7 @@ def _default(field: FieldInfo) -> str:
 
 
 OTHERS = {
+    "WEEDWATCH_GRAFANA_URL": "`make observe`: address of Grafana as a browser sees it; alerts then link to it.",
     "PG_BIN": "Folder of PostgreSQL's programs, for the embedded server where the Python environment has none.",
     "MODEL_PATH": "`make archive`: a checkpoint outside of the model store.",
     "LABELS_PATH": "`make archive`: its class_labels.json.",

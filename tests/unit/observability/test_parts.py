@@ -4,7 +4,9 @@ import pytest
 
 from observability import declared, generate, programs, reference
 from observability.parts import faster, seconds
-from observability.topics import older_names
+from observability.places import Places
+from observability.rules import annotations
+from observability.topics import ALERTS, older_names
 
 ROOT = Path(__file__).parents[3]
 
@@ -88,3 +90,8 @@ def test_packages_come_from_where_this_debian_takes_its_own(
     (tmp_path / name).write_text(text)
     monkeypatch.setattr(programs, "SOURCES", tmp_path)
     assert programs._mirror() == "http://mirror.example/debian"
+
+
+def test_where_there_is_no_grafana_nothing_leads_to_it() -> None:
+    assert not {"dashboard_url", "logs_url"} & annotations(ALERTS[0], Places(grafana="")).keys()
+    assert annotations(ALERTS[0], Places())["dashboard_url"].startswith(Places.grafana)
