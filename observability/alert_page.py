@@ -44,11 +44,17 @@ def _head() -> Iterator[str]:
         "",
         "Prometheus decides what fires, Alertmanager who is told. `make observe` runs both beside the service. "
         "Each alert "
-        "says what is the matter, what to do, and leads to its graph, its log lines and its "
-        "[runbook](runbooks/README.md). "
-        "Prometheus shows all of them on its pages `/alerts` and `/rules`, what it scrapes on `/targets`; the "
-        "Status room "
-        "of the web pages shows what fires.",
+        "says what is the matter, what to do, and leads to its [runbook](runbooks/README.md), and to its graph and log "
+        "lines where there is a Grafana (`WEEDWATCH_GRAFANA_URL` names it to `make observe`). "
+        "The Status room of the web pages shows what fires. Prometheus shows all of them on its pages `/alerts` and "
+        "`/rules`, what it scrapes on `/targets`.",
+        "",
+        "Debian's packages, which `make observe` takes where the machine has none, leave the pages of Prometheus and "
+        "Alertmanager out: it then prints the same as JSON (`/api/v1/alerts`, `/api/v1/rules`, `/api/v1/targets`, "
+        "`/api/v2/alerts`), and `.tools/monitoring/usr/bin/` has `promtool` and `amtool`. For the pages put "
+        "Prometheus 3 and Alertmanager as their makers publish them (with `promtool` and `amtool`) on your `PATH`, "
+        "remove `.tools/monitoring`, and "
+        "start again.",
         "",
     )
 
@@ -172,7 +178,7 @@ def _channels() -> Iterator[str]:
         "Which are used is decided by which are set, in the environment or in `.env`. Secrets stand in files, which "
         "Alertmanager reads itself; a file that is missing or empty stops the start with a sentence. `make "
         "observe` takes "
-        "them; for other places `python -m observability write FOLDER` writes the configuration.",
+        "them; for other places `.venv/bin/python -m observability write FOLDER` writes the configuration.",
         "",
         "| Variable | What |",
         "|---|---|",
@@ -197,29 +203,31 @@ def _silence() -> Iterator[str]:
     yield from (
         "## Silence and acknowledge",
         "",
-        "On Alertmanager's page (`http://127.0.0.1:9093`), or by command. To acknowledge is to silence for as "
+        "On Alertmanager's page (`http://127.0.0.1:9093`) where it has one, or by command; its port is on the line "
+        "`Alerts` that `make observe` prints. To acknowledge is to silence for as "
         "long as you "
         "need, with your name and why:",
         "",
         "```sh",
+        "PATH=$PATH:$PWD/.tools/monitoring/usr/bin  # where amtool is, unless the machine has its own",
         "export ALERTMANAGER=--alertmanager.url=http://127.0.0.1:9093",
-        ".tools/monitoring/usr/bin/amtool $ALERTMANAGER alert query",
-        ".tools/monitoring/usr/bin/amtool $ALERTMANAGER silence add alertname=DatabaseDown --duration=1h --author=ada "
+        "amtool $ALERTMANAGER alert query",
+        "amtool $ALERTMANAGER silence add alertname=DatabaseDown --duration=1h --author=ada "
         "--comment='the disk is being replaced'",
-        ".tools/monitoring/usr/bin/amtool $ALERTMANAGER silence add alertname=~'NoRequests|NoPredictions' "
+        "amtool $ALERTMANAGER silence add alertname=~'NoRequests|NoPredictions' "
         "--duration=12h "
         "--author=ada --comment='night'",
-        ".tools/monitoring/usr/bin/amtool $ALERTMANAGER silence query",
-        ".tools/monitoring/usr/bin/amtool $ALERTMANAGER silence expire ID",
+        "amtool $ALERTMANAGER silence query",
+        "amtool $ALERTMANAGER silence expire ID",
         "```",
         "",
         "## A new alert",
         "",
         "One edit in one place: an `Alert` in a topic of `observability/topics/`, with the case that fires and "
         "the one that "
-        "is quiet; without them it cannot be written. `python -m observability write` makes rules, tests, "
+        "is quiet; without them it cannot be written. `.venv/bin/python -m observability write` makes rules, tests, "
         "runbook and this "
-        "page. `python -m observability check` says which metrics do not exist.",
+        "page. `.venv/bin/python -m observability check` says which metrics do not exist.",
     )
 
 

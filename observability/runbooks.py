@@ -66,6 +66,10 @@ def _index() -> str:
         "",
         "What to do when an alert fires: a page for each. Who is told, and how often: [alerts.md](../alerts.md).",
         "",
+        "`weedwatch` is `.venv/bin/weedwatch` ([which service it asks](../commands.md)). `logs/` is in the state "
+        "folder, `.weedwatch/logs/`. Replace `plants`, `1` and `2` by your model and versions. Panels and "
+        "dashboards are Grafana's ([dashboards.md](../dashboards.md)), which `make observe` does not start.",
+        "",
         "| Alert | Severity | What is the matter |",
         "|---|---|---|",
         *(

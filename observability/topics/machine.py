@@ -120,8 +120,8 @@ TOPIC = Topic(
             "but what they were doing is lost.",
             (
                 "See which process holds it: `ps -eo rss,args --sort -rss | head`, and the panel of the control plane.",
-                "Workers: each takes its share. Give the version fewer (`weedwatch models workers`), or unload a "
-                "version that nobody needs.",
+                "Workers: each takes its share. Give the version fewer (`weedwatch models workers plants 1 1`), or "
+                "forget a version that nobody needs.",
                 "Something else on the machine: move it, or give the machine more memory.",
                 "The control plane's own line rises for days: restart it, and report it with the graph.",
             ),
@@ -142,7 +142,8 @@ TOPIC = Topic(
                 "See what takes it: `du -xh --max-depth=2 STATE_FOLDER | sort -h | tail`.",
                 "The spool has grown: the database is away. See the alert SpoolGrowing.",
                 "Photos or history: shorten WEEDWATCH_KEEP_PICTURES_DAYS or WEEDWATCH_KEEP_HISTORY_DAYS.",
-                "Old model versions: `weedwatch models rm`.",
+                "Old model versions: `weedwatch models rm plants 1` forgets one; its archive stays in the model store "
+                "until you remove it.",
                 "Else make the disk larger.",
             ),
             "machine-disk",

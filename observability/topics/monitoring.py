@@ -145,7 +145,7 @@ TOPIC = Topic(
             "Prometheus does not reach {{ $labels.job }} at {{ $labels.instance }}.",
             "What it tells is missing on the dashboards, and alerts that need it cannot fire.",
             (
-                "Prometheus says why: its page `/targets`, column Error.",
+                "Prometheus says why: its page `/targets`, column Error; without pages `/api/v1/targets`, `lastError`.",
                 "The process is gone: start it again, and read the end of its log.",
                 "401 or 403: the key in the credentials file was revoked or lacks the scope `read`.",
             ),
@@ -174,7 +174,7 @@ TOPIC = Topic(
             "Rules of {{ $labels.rule_group }} cannot be evaluated.",
             "Their alerts do not fire, whatever happens.",
             (
-                "Prometheus says why: its page `/rules`, in red.",
+                "Prometheus says why: its page `/rules`, in red; without pages `/api/v1/rules`, `lastError`.",
                 "“many-to-many matching”: two replicas or targets say the same series; look for one that is scraped "
                 "twice.",
                 "It began with a change of the rules: go back, and run `promtool test rules` on the new ones.",
@@ -194,8 +194,8 @@ TOPIC = Topic(
             "Messages by {{ $labels.integration }} do not get through.",
             "Who relies on that channel is not told of alerts. Those of other channels still are.",
             (
-                "Alertmanager's log says why, by receiver: an address that is wrong, a secret that was revoked, a host "
-                "that is away.",
+                "`logs/alertmanager.log` says why, by receiver: an address that is wrong, a secret that was revoked, a "
+                "host that is away.",
                 "Check its file of secrets: it must be readable, and hold nothing but the secret.",
                 "Until it is mended, look at the panel of alerts that fire.",
             ),

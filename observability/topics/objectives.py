@@ -134,7 +134,8 @@ def _alert(burn: Burn) -> Alert:
             "The label `slo` says which promise: answers, readiness, latency or database (docs/alerts.md has them).",
             "answers: see the runbook of ErrorRatioHigh. readiness: NotReady. latency: LatencyP95High. database: "
             "DatabaseDown.",
-            "The panel shows since when. Look for a change at that time: the red lines are rollouts and rollbacks.",
+            "The panel shows since when. Look for a change at that time: blue marks are rollouts, "
+            "orange ones rollbacks.",
             "Too tight a promise is changed in `observability/topics/objectives.py`, once for rules, panels and pages.",
         ),
         "burn-rates",

@@ -357,7 +357,8 @@ TOPIC = Topic(
             "An uploaded version waits for the quarantine.",
             "Nobody checks it, so it is neither ready nor refused. What answers is not touched.",
             (
-                "Does the quarantine run? Its process ends when its sandbox cannot be made; its log says why.",
+                "Does the quarantine run? Its process ends when its sandbox cannot be made; "
+                "`logs/quarantine.log` says why.",
                 "It runs: a large archive may take minutes. The log names the step it is at.",
                 "Cancel the upload and send it again, once the quarantine runs.",
             ),

@@ -108,10 +108,10 @@ TOPIC = Topic(
             "Its workers are lost to the service. With no other TorchServe, nothing is predicted; what starts it "
             "should have started it again within twenty seconds.",
             (
-                "Is its process there? `make run` prints its end; elsewhere `docker compose ps`.",
-                "Read the end of its log (torchserve.log): a Java error, no memory, a port or socket that is taken.",
-                "It runs and does not answer: stop it; it is started again.",
-                "It ends again and again: go back to what was before the newest change (`weedwatch models rollback`).",
+                "Is its process there? `.venv/bin/python -m standalone status` says; elsewhere `docker compose ps`.",
+                "Read the end of `logs/torchserve.log`: a Java error, no memory, a port or socket that is taken.",
+                "It runs and does not answer: `kill -9 PID` with the process id of step 1; it is started again.",
+                "It ends again and again: take back the newest change, `weedwatch models rollback plants`.",
             ),
             "torchserve-up",
             fires=Case(
