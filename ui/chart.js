@@ -31,6 +31,10 @@ function resolved(name) {
   return value;
 }
 
+// A line needs two values side by side; one without neighbours is drawn as a point.
+const alone = (values) => values.flatMap((value, at) => (value !== null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null ? [at] : []));
+
+// Half of the last time, as it is written where hours are counted to twelve, stands right of the lines: that is the padding.
 // times: Date[]; series: [{label, values: (number|null)[]}].
 export function Chart({ title, sentence, times, series }) {
   const place = useRef();
@@ -54,8 +58,8 @@ export function Chart({ title, sentence, times, series }) {
     library().then((UPlot) => {
       if (!here) return;
       const axis = { stroke: resolved('--text-2'), grid: { stroke: resolved('--line') }, ticks: { stroke: resolved('--line') } };
-      const lines = series.map(({ label }, number) => ({ label, stroke: resolved(`--series-${number + 1}`), width: 2, dash: DASHES[number], points: { show: times.length < 3 } }));
-      const options = { width: box.clientWidth, height: HEIGHT, series: [{}, ...lines], axes: [{ ...axis, incrs: MINUTES, values: (_, splits) => splits.map((at) => clock(new Date(1000 * at))) }, { ...axis, size: 56 }], cursor: { show: false }, legend: { show: false }, scales: { y: { range: (_, __, most) => [0, Math.max(1, 1.1 * most)] } } };
+      const lines = series.map(({ label, values }, number) => ({ label, stroke: resolved(`--series-${number + 1}`), width: 2, dash: DASHES[number], points: { show: true, filter: () => alone(values) } }));
+      const options = { width: box.clientWidth, height: HEIGHT, series: [{}, ...lines], axes: [{ ...axis, incrs: MINUTES, values: (_, splits) => splits.map((at) => clock(new Date(1000 * at))) }, { ...axis, size: 56 }], cursor: { show: false }, legend: { show: false }, padding: [null, 30, null, null], scales: { y: { range: (_, __, most) => [0, Math.max(1, 1.1 * most)] } } };
       plot = new UPlot(options, [times.map((time) => time.getTime() / 1000), ...series.map(({ values }) => values)], box);
       watch.observe(box);
     }, () => {});
