@@ -59,6 +59,11 @@ def environment(settings: Settings, ports: Ports | None) -> dict[str, str]:
     return {"WEEDWATCH_PROMETHEUS_URL": ports.prometheus_url, **own}
 
 
+def listed(ports: Ports | None) -> dict[str, int]:
+    """As `run.json` names them."""
+    return {} if ports is None else {"prometheus": ports.prometheus, "alertmanager": ports.alertmanager}
+
+
 async def start(family: Family, progress: Progress, ports: Ports) -> None:
     """Write their configuration, start them, and wait until they answer.
 

@@ -38,8 +38,8 @@ async def start(family: Family, progress: Progress) -> Facts:
     settings, run = family.settings, family.run
     (postgres_port,) = free_ports(1)
     torchserve = addresses(Path(run.private))
-    run.ports, run.torchserve = {"postgres": postgres_port}, vars(torchserve)
     ports = monitoring.choose_ports(settings) if settings.observe else None
+    run.ports, run.torchserve = {"postgres": postgres_port, **monitoring.listed(ports)}, vars(torchserve)
     told = {"WEEDWATCH_EXCHANGE_DIR": str(exchange_folder(run.private)), **monitoring.environment(settings, ports)}
     serving = TorchServe(find_java(settings.environment), torchserve, settings.model_store, Path(run.private))
     try:

@@ -236,7 +236,7 @@ TOPIC = Topic(
             "No replica has a worker: every prediction is answered with `model_not_loaded` (503).",
             (
                 "`weedwatch models show plants` says what state each version is in, and why.",
-                "TorchServe down? See the alert TorchServeDown, and `logs/torchserve.log`.",
+                "TorchServe down? The alert TorchServeDown says so; then its runbook is the one to follow.",
                 "Workers that die while they load are short of memory, or the archive is damaged: `logs/handler.log`. "
                 "Fewer workers: `weedwatch models workers plants 1 1`.",
                 "It began with a change: `weedwatch models rollback plants`.",
@@ -256,7 +256,7 @@ TOPIC = Topic(
             value="{{ $value }}",
             covers=(
                 'NotReady{reason=~"no_model|no_worker|unproven|silent"}',
-                *("TorchServeDown", "WorkersMissing", "CanaryDead"),
+                *("WorkersMissing", "CanaryDead"),
                 *_FAILING,
                 *_burns("readiness"),
                 *_burns("answers"),

@@ -108,7 +108,7 @@ TOPIC = Topic(
             "Its workers are lost to the service. With no other TorchServe, nothing is predicted; what starts it "
             "should have started it again within twenty seconds.",
             (
-                "Is its process there? `.venv/bin/python -m standalone status` says; elsewhere `docker compose ps`.",
+                "Is its process there? `.venv/bin/python -m standalone status` says; in a container its own tool does.",
                 "Read the end of `logs/torchserve.log`: a Java error, no memory, a port or socket that is taken.",
                 "It runs and does not answer: `kill -9 PID` with the process id of step 1; it is started again.",
                 "It ends again and again: take back the newest change, `weedwatch models rollback plants`.",
@@ -126,7 +126,12 @@ TOPIC = Topic(
                 }
             ),
             for_seconds=30,
-            covers=("WorkersMissing", "CanaryDead"),
+            # The cause, not what follows from it.
+            covers=(
+                "ModelNotLoaded",
+                'NotReady{reason=~"no_model|no_worker|unproven|silent"}',
+                *("WorkersMissing", "CanaryDead"),
+            ),
         ),
     ),
 )
