@@ -18,13 +18,11 @@ import numpy as np
 
 if __package__:
     from handlers import preprocessing
-    from handlers.batch import Picture, Prediction, read_row, write_row
+    from handlers.batch import Picture, Prediction, Tally, read_row, write_row
 else:  # inside the archive
     import preprocessing  # type: ignore[import-not-found, no-redef]
-    from batch import Picture, Prediction, read_row, write_row  # type: ignore[import-not-found, no-redef]
+    from batch import Picture, Prediction, Tally, read_row, write_row  # type: ignore[import-not-found, no-redef]
 
-MOST_LABELS = 200
-OTHER = "other"
 Network = Callable[[preprocessing.Floats], preprocessing.Floats]
 
 
@@ -53,9 +51,8 @@ class PlantClassifier:
         card = json.loads((folder / "model_card.json").read_text(encoding="utf-8"))
         self.spec = preprocessing.InputSpec.from_dict(card["input"])
         self.max_pixels = int(os.environ.get("WEEDWATCH_MAX_PIXELS") or preprocessing.MAX_PIXELS)
-        self.counted = counted_by_name(self.labels)
         self.network = load_network(folder, ctx.system_properties.get("gpu_id"))
-        self.metrics = _declared_metrics(ctx.metrics)
+        self.tally = Tally(ctx.metrics, self.identity["model"], self.labels)
         _warm(self.network, self.spec, folder)
 
     def handle(self, data: Sequence[Mapping[str, Any]], ctx: Any) -> list[bytes]:
@@ -76,7 +73,7 @@ class PlantClassifier:
         for picture in pictures:
             self._preprocess(picture)
         self._infer([picture for picture in pictures if picture.pixels is not None])
-        self._count(pictures)
+        self.tally.add(pictures)
         for picture in pictures:
             _log({**picture.log_fields(), **self.identity})
         return [write_row(ctx, index, row, framed=framed) for index, (row, framed) in enumerate(rows)]
@@ -110,24 +107,6 @@ class PlantClassifier:
             picture.seconds["inference"] = (inferred - started) / len(pictures)
         for picture in pictures:
             picture.seconds["postprocess"] = (perf_counter() - inferred) / len(pictures)
-
-    def _count(self, pictures: Sequence[Picture]) -> None:
-        """Update the metrics: three times per batch, and once per label that it was answered with."""
-        for stage in ("preprocess", "inference", "postprocess"):
-            seconds = sum(picture.seconds.get(stage, 0) for picture in pictures)
-            # Fixed point: the frontend does not read every spelling of a float.
-            self.metrics[stage].add_or_update(round(seconds, 6), [_metric_text(self.identity["model"])])
-        named = (str(picture.ranked[0]["label"]) for picture in pictures if picture.ranked)
-        best = [label if label in self.counted else OTHER for label in named]
-        for label in sorted(set(best)):
-            self.metrics["predictions"].add_or_update(
-                best.count(label), [_metric_text(self.identity["model"]), _metric_text(label)]
-            )
-
-
-def counted_by_name(labels: Sequence[str]) -> frozenset[str]:
-    """The labels that have a series of their own in the metrics; the rest of a large model have one together."""
-    return frozenset(labels if len(labels) <= MOST_LABELS else labels[: MOST_LABELS - 1])
 
 
 def load_network(folder: Path, gpu_id: object = None) -> Network:
@@ -197,25 +176,10 @@ def _warm(network: Network, spec: preprocessing.InputSpec, folder: Path) -> None
     network(np.zeros((1, 3, spec.height, spec.width), dtype=np.float32))
 
 
-def _declared_metrics(metrics: Any) -> dict[str, Any]:
-    """The metrics that torchserve-metrics.yaml declares; the frontend drops any other."""
-    from ts.metrics.metric_type_enum import MetricTypes  # noqa: PLC0415 - there in a worker, not elsewhere
-
-    stages = ("preprocess", "inference", "postprocess")
-    found = {stage: metrics.get_metric(f"weedwatch_handler_{stage}_seconds", MetricTypes.HISTOGRAM) for stage in stages}
-    counter = metrics.get_metric("weedwatch_handler_predictions_total", MetricTypes.COUNTER)
-    return {**found, "predictions": counter}
-
-
 def _quiet_worker_log() -> None:
     """Stop the worker's line per request ("Backend received …"), which says nothing; metrics are lines, and stay."""
     logging.getLogger("ts.metrics").setLevel(logging.INFO)
     logging.getLogger().setLevel(logging.WARNING)
-
-
-def _metric_text(value: str) -> str:
-    """Replace what separates fields in the line by which a metric reaches the frontend."""
-    return "".join(char if char.isalnum() or char in " _-." else "_" for char in value)
 
 
 def _log(fields: Mapping[str, Any]) -> None:

@@ -14,8 +14,9 @@ def _mean(latency: str) -> str:
 
 
 def _stage(stage: str) -> str:
-    name = f"weedwatch_handler_{stage}_seconds"
-    return f"sum(rate({name}_sum[$__rate_interval])) / (sum(rate({name}_count[$__rate_interval])) > 0)"
+    name = f'weedwatch_handler_stage_seconds_total{{stage="{stage}"}}'
+    pictures = "sum(rate(weedwatch_handler_predictions_total[$__rate_interval]))"
+    return f"sum(rate({name}[$__rate_interval])) / ({pictures} > 0)"
 
 
 TOPIC = Topic(

@@ -118,7 +118,7 @@ def test_the_metrics_of_torchserve_are_passed_on_as_they_are(service: Service, p
     answer = service.http.get("/metrics/torchserve")
     assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (200, "text/plain")
     families = {each.name: each for each in text_format(answer.text)}
-    assert families["weedwatch_handler_inference_seconds"].type == "histogram"
+    assert families["weedwatch_handler_stage_seconds"].type == "counter"
     of_model = [each.labels for each in families["ts_inference_requests"].samples]
     assert any(labels["model_name"] == "plants" for labels in of_model)
     assert service.http.get("/metrics/torchserve?number=1").status_code == 200

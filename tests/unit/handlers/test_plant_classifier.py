@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import yaml
 
-from handlers import frame, plant_classifier
-from handlers.batch import read_row
-from handlers.plant_classifier import MOST_LABELS, Network, PlantClassifier, counted_by_name, rank, softmax
+from handlers import batch, frame, plant_classifier
+from handlers.batch import MOST_LABELS, Tally, counted_by_name, read_row
+from handlers.plant_classifier import Network, PlantClassifier, rank, softmax
 from handlers.preprocessing import Floats, InputSpec, preprocess
 from handlers.source import HANDLERS
 from tests.unit.handlers.pictures import encode, photo
@@ -54,11 +54,10 @@ def handler(ctx: Any, network: Network | None = None) -> PlantClassifier:
     classifier = PlantClassifier()
     classifier.identity = {"model": "plants", "version": "3"}
     classifier.labels = ["fern", "reed, common", "dock"]
-    classifier.counted = counted_by_name(classifier.labels)
     classifier.spec = InputSpec(32, 32, 32)
     classifier.max_pixels = 1_000_000
     classifier.network = Runs() if network is None else network
-    classifier.metrics = plant_classifier._declared_metrics(ctx.metrics)
+    classifier.tally = Tally(ctx.metrics, "plants", classifier.labels)
     return classifier
 
 
@@ -178,13 +177,30 @@ def test_metric_updates_are_fewer_than_ten_and_can_be_read_by_the_frontend(caplo
     assert counted.startswith("[METRICS]weedwatch_handler_predictions_total.Count:8|#model:plants,label:reed_ common|")
 
 
+def test_what_is_counted_is_told_once_a_second_and_nothing_is_lost(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(batch, "monotonic", lambda: now)
+    ctx = context({})
+    classifier = handler(ctx)
+    with caplog.at_level("INFO", "ts.metrics"):
+        for _ in range(5):
+            classifier.handle([{"body": PICTURE}], ctx)
+        now += 1.0
+        classifier.handle([{"body": PICTURE}], ctx)
+    told = [record.message for record in caplog.records if "predictions_total" in record.message]
+    assert [line.split("|")[0].rsplit(":", 1)[1] for line in told] == ["1", "5"]
+    assert sum("stage:inference" in record.message for record in caplog.records) == 2
+
+
 def test_the_labels_of_a_large_model_share_a_series(caplog: pytest.LogCaptureFixture) -> None:
     labels = [f"label {number}" for number in range(1000)]
     assert counted_by_name(labels) == frozenset(labels[: MOST_LABELS - 1])
     assert counted_by_name(labels[:MOST_LABELS]) == frozenset(labels[:MOST_LABELS])
     ctx = context({})
     classifier = handler(ctx)
-    classifier.counted = frozenset({"fern"})
+    classifier.tally = Tally(ctx.metrics, "plants", [*("moss" for _ in range(MOST_LABELS)), *classifier.labels])
     with caplog.at_level("INFO", "ts.metrics"):
         classifier.handle([{"body": PICTURE}], ctx)
     assert any("predictions_total.Count:1|#model:plants,label:other|" in record.message for record in caplog.records)
