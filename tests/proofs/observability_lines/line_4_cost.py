@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
@@ -29,8 +29,8 @@ from tests.versions import Change
 
 FULL_PAIRS = 200
 LEAST_PAIRS = 40
-IN_A_BLOCK = 60
-CLIENTS = 3
+IN_A_BLOCK = 80
+CLIENTS = 2  # as many as there are workers for them: no more wait, and batches are no matter of chance
 COST = 1.03
 WORKERS = 4
 VERSION = "2"
@@ -57,7 +57,7 @@ def _quietable(switch: Path) -> dict[str, Change]:
     """Changes of an archive: while the file is there the handler counts and logs nothing."""
 
     def change(content: bytes) -> bytes:
-        counts, logs = b"        self._count(pictures)\n", b"        for picture in pictures:\n            _log({"
+        counts, logs = b"        self.tally.add(pictures)\n", b"        for picture in pictures:\n            _log({"
         assert content.count(counts) == content.count(logs) == 1
         asked = f"        quiet = os.path.exists({str(switch)!r})\n        if not quiet:\n    ".encode()
         content = content.replace(counts, asked + counts)
@@ -73,6 +73,18 @@ class Both:
     pid: int
     on: int
     off: int
+    _clients: dict[int, list[httpx2.Client]] = field(default_factory=dict)
+
+    def clients(self, port: int) -> list[httpx2.Client]:
+        """Their connections stay open from block to block."""
+        if port not in self._clients:
+            url = f"http://127.0.0.1:{port}"
+            self._clients[port] = [httpx2.Client(base_url=url, timeout=60) for _ in range(CLIENTS)]
+        return self._clients[port]
+
+    def close(self) -> None:
+        for client in (each for clients in self._clients.values() for each in clients):
+            client.close()
 
 
 @contextmanager
@@ -89,7 +101,9 @@ def _both(like: Replica) -> Iterator[Both]:
             ready = wait_until(lambda port=port: get(port, "/health/ready", timeout_seconds=3).is_ok, READY_SECONDS)  # type: ignore[misc]
             if ready is None:
                 raise RuntimeError(f"It is not ready: {like.said()}")
-        yield Both(process.pid, on, off)
+        both = Both(process.pid, on, off)
+        yield both
+        both.close()
     finally:
         process.terminate()
         try:
@@ -140,20 +154,20 @@ def _block(both: Both, photos: list[bytes], bad: list[str], quiet: Path, *, watc
     time.sleep(0.05)
     port = both.on if watched else both.off
     left = list(range(IN_A_BLOCK))
+    clients = both.clients(port)
 
-    def ask() -> None:
-        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
-            while left:
-                try:
-                    number = left.pop()
-                except IndexError:
-                    return
-                headers = {"Content-Type": "image/jpeg"}
-                answer = http.post("/predict", content=photos[number % len(photos)], headers=headers)
-                if answer.status_code != 200:
-                    bad.append(f"{answer.status_code} {answer.text[:100]}")
+    def ask(http: httpx2.Client) -> None:
+        while left:
+            try:
+                number = left.pop()
+            except IndexError:
+                return
+            headers = {"Content-Type": "image/jpeg"}
+            answer = http.post("/predict", content=photos[number % len(photos)], headers=headers)
+            if answer.status_code != 200:
+                bad.append(f"{answer.status_code} {answer.text[:100]}")
 
-    threads = [threading.Thread(target=ask, daemon=True) for _ in range(CLIENTS)]
+    threads = [threading.Thread(target=ask, args=(http,), daemon=True) for http in clients]
     started = time.perf_counter()
     for thread in threads:
         thread.start()
