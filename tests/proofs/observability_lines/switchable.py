@@ -1,71 +1,41 @@
-"""Two control planes in one process, one that counts and logs and one that does not: two processes differ by more.
+"""A control plane that can stop counting and logging while it runs: two of them would differ by more than that costs.
 
-`python -m tests.proofs.observability_lines.switchable PORT PORT`: the second one is started with WEEDWATCH_METRICS=off.
-SIGUSR1 switches all logs of the process off, SIGUSR2 on again.
+SIGUSR1: no metric of the process is updated and nothing is logged, as with WEEDWATCH_METRICS=off and
+WEEDWATCH_LOG_LEVEL=OFF. SIGUSR2: all of it again.
 """
 
-import asyncio
-import contextlib
-import gc
 import logging
 import signal
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
+from typing import Any
 
-import uvicorn
+from prometheus_client import Counter, Gauge, Histogram
 
-from control_plane import connections, logs
-from control_plane.app import create_app
-from control_plane.settings import Settings
+from control_plane.__main__ import main
 
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield  # they are for both
+UPDATES: tuple[tuple[type, str], ...] = (
+    (Counter, "inc"), (Gauge, "inc"), (Gauge, "dec"), (Gauge, "set"), (Histogram, "observe"),
+)  # fmt: skip
+REAL: dict[tuple[type, str], Callable[..., Any]] = {(kind, name): getattr(kind, name) for kind, name in UPDATES}
 
 
-def _server(settings: Settings) -> _Server:
-    app = create_app(settings)
-    return _Server(
-        uvicorn.Config(
-            app,
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            http=connections.protocol(app.state.metrics),
-            ws="none",
-        )
-    )
+def nothing(*_: object, **__: object) -> None:
+    """In the place of each of them."""
 
 
-async def _serve(servers: list[_Server]) -> None:
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        for server in servers:
-            server.should_exit = True
-
-    loop.add_signal_handler(signal.SIGTERM, stop)
-    loop.add_signal_handler(signal.SIGUSR1, logging.disable, logging.CRITICAL)
-    loop.add_signal_handler(signal.SIGUSR2, logging.disable, logging.NOTSET)
-    await asyncio.gather(*(server.serve() for server in servers))
+def off(*_: object) -> None:
+    logging.disable(logging.CRITICAL)
+    for kind, name in UPDATES:
+        setattr(kind, name, nothing)
 
 
-def main() -> None:
-    usual = Settings()
-    logs.configure(level=usual.log_level, folder=usual.log_dir)
-    servers = [
-        _server(usual.model_copy(update={"port": int(port), "replica": f"{usual.replica}-{state}", "metrics": state}))
-        for port, state in zip(sys.argv[1:], ("on", "off"), strict=True)
-    ]
-    gc.collect()
-    gc.freeze()
-    asyncio.run(_serve(servers))
+def on(*_: object) -> None:
+    logging.disable(logging.NOTSET)
+    for (kind, name), real in REAL.items():
+        setattr(kind, name, real)
 
 
 if __name__ == "__main__":
-    main()
+    signal.signal(signal.SIGUSR1, off)
+    signal.signal(signal.SIGUSR2, on)
+    raise SystemExit(main())
