@@ -185,7 +185,7 @@ def sign_in(here: Visit, _: Scene) -> None:
 def status(here: Visit, _: Scene) -> None:
     here.open("status")
     here.page.get_by_text("Ready.").wait_for()
-    expect(here.page.locator(".uplot")).to_have_count(3)
+    expect(here.page.locator(".uplot")).to_have_count(5)
     for table in here.page.get_by_text("As a table").all():
         table.click()
 
