@@ -99,7 +99,7 @@ def test_a_dead_canary_is_named_and_taken_away_by_itself(models: Changing, photo
     assert models.changes("rollout", "done") == 1
     wait_until(lambda: models.changes("rollback", "done") == 1, SECONDS)
     assert "weedwatch_version_workers" in models.http.get("/metrics").text
-    assert models.metric("weedwatch_version_workers", **canary, state="wanted") == 0
+    wait_until(lambda: models.metric("weedwatch_version_workers", **canary, state="wanted") == 0, SECONDS)
     operation = models.facts()["operation"]
     assert (operation["actor"], operation["action"], operation["state"]) == ("guard", "rollback", "done")
     assert "has answered nothing" in operation["why"]
