@@ -80,7 +80,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Recording:
-    """A recording rule. `replaces`: the metric of an older system that it stands for."""
+    """A recording rule."""
 
     name: str
     expr: str

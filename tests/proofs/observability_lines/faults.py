@@ -20,8 +20,6 @@ from tests.faults.disk import fill
 from tests.faults.processes import frozen
 from tests.proofs.observability_lines.watched import ODD, Watched, obedient, write_certificate
 
-PLANTS = 'model="plants"'
-
 
 @dataclass(frozen=True)
 class Fault:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from observability import declared
 from observability.topics import ALERTS
 from tests.monitoring import Prometheus, Sink
 from tests.proofs.harness import Context
@@ -236,8 +237,6 @@ def renamed(context: Context) -> list[Figure]:
 
 
 def _users(name: str) -> list[str]:
-    from observability import declared  # noqa: PLC0415
-
     samples = {f"{name}{ending}" for ending in ("_bucket", "_sum", "_count")}
     return [who for who, expr in declared.expressions() if samples & {each for each, _ in declared.used(expr)}]
 

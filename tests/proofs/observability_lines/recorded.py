@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass
 class Recorded:
-    """What it tells: series → value, or a function of the seconds since they were set."""
+    """What it tells: series → value."""
 
     target: str
     series: dict[str, float] = field(default_factory=dict)

@@ -1,16 +1,18 @@
 """The whole platform with everything that watches it, much faster than in earnest, for faults to be made in."""
 
+import datetime
 import signal
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
-from observability import generate
 from observability.alertmanager import Channels
 from observability.generate import Setup
 from tests.changing import Changing, fill_store
@@ -213,21 +215,8 @@ def watched(root: Path, folder: Path, *, factor: float = FACTOR) -> Iterator[Wat
         yield watch
 
 
-def regenerate(watch: Watched, **changes: object) -> None:
-    """Prometheus goes by files generated anew."""
-    setup = replace(watch.setup, **changes)  # type: ignore[arg-type]
-    generate.write(watch.prometheus.folder, generate.monitoring(setup))
-    watch.prometheus.reload()
-
-
 def write_certificate(path: Path, days: float) -> None:
     """A certificate that ends in so many days."""
-    import datetime  # noqa: PLC0415
-
-    from cryptography import x509  # noqa: PLC0415
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
-
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.UTC)
@@ -244,8 +233,3 @@ def write_certificate(path: Path, days: float) -> None:
     fresh = path.with_suffix(".new")
     fresh.write_bytes(made.public_bytes(serialization.Encoding.PEM))
     fresh.replace(path)
-
-
-def now() -> float:
-    """As the sink and Alertmanager count."""
-    return time.time()
