@@ -1,10 +1,9 @@
-"""One picture on its way through the handler, the way in and out of TorchServe's rows, and what is counted of them."""
+"""One picture on its way through the handler, and the way in and out of TorchServe's rows."""
 
 import json
 import os
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -28,9 +27,6 @@ STATUSES = {
     "deadline_exceeded": (504, "Gateway Timeout"),
     "not_in_exchange": (503, "Service Unavailable"),
 }
-MOST_LABELS = 200
-OTHER = "other"
-TELL_SECONDS = 1.0
 EXCHANGE = "WEEDWATCH_EXCHANGE_DIR"
 """The variable that names the folder in which the control plane hands over large pictures."""
 _IDS = ("request_id", "correlation_id")
@@ -68,50 +64,6 @@ class Picture:
             return frame.Part({"status": STATUSES[code][0]}, _compact({"code": code, "message": message}))
         seconds = {stage: round(value, 6) for stage, value in self.seconds.items()}
         return frame.Part({"status": 200}, _compact({"predictions": self.ranked, "seconds": seconds}))
-
-
-class Tally:
-    """What was counted, told once a second: each figure is a line that the frontend must read.
-
-    What nobody asks about after is told with the next batch, and that is a reference picture a second or two later.
-    """
-
-    def __init__(self, metrics: Any, model: str, labels: Sequence[str]) -> None:
-        from ts.metrics.metric_type_enum import MetricTypes  # noqa: PLC0415 - there in a worker, not elsewhere
-
-        # Those of torchserve-metrics.yaml; the frontend drops any other.
-        self._predictions = metrics.get_metric("weedwatch_handler_predictions_total", MetricTypes.COUNTER)
-        self._seconds = metrics.get_metric("weedwatch_handler_stage_seconds_total", MetricTypes.COUNTER)
-        self._model = _metric_text(model)
-        self._named = counted_by_name(labels)
-        self._labels: Counter[str] = Counter()
-        self._stages: dict[str, float] = {}
-        self._due = 0.0
-
-    def add(self, pictures: Sequence[Picture]) -> None:
-        for picture in pictures:
-            for stage, seconds in picture.seconds.items():
-                self._stages[stage] = self._stages.get(stage, 0.0) + seconds
-            if picture.ranked:
-                label = str(picture.ranked[0]["label"])
-                self._labels[label if label in self._named else OTHER] += 1
-        if monotonic() >= self._due:
-            self._tell()
-
-    def _tell(self) -> None:
-        self._due = monotonic() + TELL_SECONDS
-        for label, count in sorted(self._labels.items()):
-            self._predictions.add_or_update(count, [self._model, _metric_text(label)])
-        for stage, seconds in self._stages.items():
-            # Fixed point: the frontend does not read every spelling of a float.
-            self._seconds.add_or_update(round(seconds, 6), [self._model, stage])
-        self._labels.clear()
-        self._stages.clear()
-
-
-def counted_by_name(labels: Sequence[str]) -> frozenset[str]:
-    """The labels that have a series of their own in the metrics; the rest of a large model have one together."""
-    return frozenset(labels if len(labels) <= MOST_LABELS else labels[: MOST_LABELS - 1])
 
 
 def read_row(row: Mapping[str, Any], headers: Mapping[str, Any], torchserve_id: str) -> tuple[list[Picture], bool]:
@@ -185,8 +137,3 @@ def _body(row: Mapping[str, Any]) -> bytes:
 
 def _compact(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _metric_text(value: str) -> str:
-    """Replace what separates fields in the line by which a metric reaches the frontend."""
-    return "".join(char if char.isalnum() or char in " _-." else "_" for char in value)

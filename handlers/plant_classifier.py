@@ -7,9 +7,7 @@ It knows nothing of TorchServe but the context object, so that it can leave Torc
 import json
 import logging
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, perf_counter
 from typing import Any
@@ -18,10 +16,12 @@ import numpy as np
 
 if __package__:
     from handlers import preprocessing
-    from handlers.batch import Picture, Prediction, Tally, read_row, write_row
+    from handlers.batch import Picture, Prediction, read_row, write_row
+    from handlers.telling import Lines, Tally
 else:  # inside the archive
     import preprocessing  # type: ignore[import-not-found, no-redef]
-    from batch import Picture, Prediction, Tally, read_row, write_row  # type: ignore[import-not-found, no-redef]
+    from batch import Picture, Prediction, read_row, write_row  # type: ignore[import-not-found, no-redef]
+    from telling import Lines, Tally  # type: ignore[import-not-found, no-redef]
 
 Network = Callable[[preprocessing.Floats], preprocessing.Floats]
 
@@ -33,16 +33,18 @@ class PlantClassifier:
         """Load the archive's network and run it once, so that the first request finds it warm."""
         model = (ctx.manifest or {}).get("model", {})
         self.identity = {"model": str(ctx.model_name), "version": str(model.get("modelVersion", ""))}
+        self.lines = Lines()
         try:
             self._load(Path(ctx.system_properties["model_dir"]), ctx)
         except Exception as error:
             # TorchServe spreads the cause over twenty lines of its own log; here it is one.
-            _log(
+            self.lines.add(
                 {
                     **{"level": "ERROR", "message": "the model cannot be loaded", "event": "load_failed"},
                     **{"error": f"{type(error).__name__}: {error}", **self.identity},
                 }
             )
+            self.lines.write()  # the worker may be ended at any moment
             raise
         _quiet_worker_log()
 
@@ -75,7 +77,7 @@ class PlantClassifier:
         self._infer([picture for picture in pictures if picture.pixels is not None])
         self.tally.add(pictures)
         for picture in pictures:
-            _log({**picture.log_fields(), **self.identity})
+            self.lines.add({**picture.log_fields(), **self.identity})
         return [write_row(ctx, index, row, framed=framed) for index, (row, framed) in enumerate(rows)]
 
     def _preprocess(self, picture: Picture) -> None:
@@ -180,10 +182,3 @@ def _quiet_worker_log() -> None:
     """Stop the worker's line per request ("Backend received …"), which says nothing; metrics are lines, and stay."""
     logging.getLogger("ts.metrics").setLevel(logging.INFO)
     logging.getLogger().setLevel(logging.WARNING)
-
-
-def _log(fields: Mapping[str, Any]) -> None:
-    """Write one JSON object on one line; the frontend puts it into the handler's log as it is."""
-    line = {"timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"), "level": "INFO", "logger": "handler"}
-    sys.stdout.write(json.dumps({**line, **fields}) + "\n")
-    sys.stdout.flush()

@@ -18,7 +18,7 @@ from handlers.errors import SourceError
 HANDLERS = Path(__file__).parent
 MODEL_STORE = HANDLERS.parent / "model_store"
 BUILD_FILE = "build.json"
-WORKER_MODULES = ("plant_classifier.py", "batch.py", "frame.py", "preprocessing.py")
+WORKER_MODULES = ("plant_classifier.py", "batch.py", "frame.py", "preprocessing.py", "telling.py")
 """Our code inside an archive."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")

@@ -58,7 +58,10 @@ def _quietable(switch: Path) -> dict[str, Change]:
     """Changes of an archive: while the file is there the handler counts and logs nothing."""
 
     def change(content: bytes) -> bytes:
-        counts, logs = b"        self.tally.add(pictures)\n", b"        for picture in pictures:\n            _log({"
+        counts, logs = (
+            b"        self.tally.add(pictures)\n",
+            b"        for picture in pictures:\n            self.lines.add({",
+        )
         assert content.count(counts) == content.count(logs) == 1
         asked = f"        quiet = os.path.exists({str(switch)!r})\n        if not quiet:\n    ".encode()
         content = content.replace(counts, asked + counts)

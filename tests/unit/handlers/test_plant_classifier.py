@@ -2,6 +2,7 @@
 
 import json
 import math
+import threading
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,10 +13,11 @@ import pytest
 import yaml
 
 from handlers import batch, frame, plant_classifier
-from handlers.batch import MOST_LABELS, Tally, counted_by_name, read_row
+from handlers.batch import read_row
 from handlers.plant_classifier import Network, PlantClassifier, rank, softmax
 from handlers.preprocessing import Floats, InputSpec, preprocess
 from handlers.source import HANDLERS
+from handlers.telling import MOST_LABELS, Lines, Tally, counted_by_name
 from tests.unit.handlers.pictures import encode, photo
 
 with warnings.catch_warnings():
@@ -58,7 +60,13 @@ def handler(ctx: Any, network: Network | None = None) -> PlantClassifier:
     classifier.max_pixels = 1_000_000
     classifier.network = Runs() if network is None else network
     classifier.tally = Tally(ctx.metrics, "plants", classifier.labels)
+    classifier.lines = Lines()
     return classifier
+
+
+def written(classifier: PlantClassifier, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    classifier.lines.write()
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
 def test_a_batch_is_one_run_of_the_network_and_keeps_its_order(capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,7 +85,7 @@ def test_a_batch_is_one_run_of_the_network_and_keeps_its_order(capsys: pytest.Ca
     assert [prediction["label"] for prediction in answers[2]["predictions"]] == ["reed, common", "dock"]
     assert (answers[1]["code"], answers[3]["code"]) == ("invalid_image", "invalid_image")
     assert [ctx.get_response_status(index)[0] for index in range(4)] == [200, 422, 200, 422]
-    assert len(capsys.readouterr().out.splitlines()) == 4
+    assert len(written(classifier, capsys)) == 4
 
 
 def test_a_batch_without_a_usable_picture_does_not_run_the_network() -> None:
@@ -99,13 +107,14 @@ def test_a_frame_is_one_run_and_each_of_its_pictures_has_an_answer_of_its_own(
         frame.Part({"request_id": "c", "seconds_left": -1.0}, PICTURE),
         frame.Part({"request_id": "d", "seconds_left": 60}, PICTURE),
     ]
-    (answer,) = handler(ctx, network).handle([{"body": frame.pack(pictures)}], ctx)
+    classifier = handler(ctx, network)
+    (answer,) = classifier.handle([{"body": frame.pack(pictures)}], ctx)
     parts = frame.unpack(answer)
     assert network == [2]
     assert [part.header["status"] for part in parts] == [200, 422, 504, 200]
     assert [len(json.loads(parts[index].body)["predictions"]) for index in (0, 3)] == [1, 3]
     assert ctx.get_response_status(0)[0] == 200
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    lines = written(classifier, capsys)
     assert [line["request_id"] for line in lines] == ["a", "b", "c", "d"]
     assert lines[1]["correlation_id"] == "theirs"
 
@@ -153,8 +162,9 @@ def test_each_picture_gives_one_json_line_with_its_ids(capsys: pytest.CaptureFix
         {"x-request-id": "ours", "X-CORRELATION-ID": "theirs", "Traceparent": f"00-{'a' * 32}-{'b' * 16}-01"},
         {"traceparent": "00-1-2-01"},
     )
-    handler(ctx).handle([{"body": PICTURE}, {"body": "text\nof two lines"}], ctx)
-    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    classifier = handler(ctx)
+    classifier.handle([{"body": PICTURE}, {"body": "text\nof two lines"}], ctx)
+    first, second = written(classifier, capsys)
     assert (first["request_id"], first["correlation_id"], first["trace_id"]) == ("ours", "theirs", "a" * 32)
     assert (first["message"], first["level"], first["label"], first["model"], first["version"]) == (
         "picture answered",
@@ -279,3 +289,25 @@ def test_the_metrics_file_keeps_all_that_torchserve_declares_itself() -> None:
         return {metric["name"] for section in sections for metrics in section.values() for metric in metrics}
 
     assert names(Path(ts.__file__).parent / "configs" / "metrics.yaml") <= names(METRICS)
+
+
+def test_lines_are_written_by_themselves_in_order_and_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    writes: list[str] = []
+    written = threading.Event()
+
+    class Output:
+        def write(self, text: str) -> None:
+            writes.append(text)
+            if '"number": 2' in text:
+                written.set()
+
+        def flush(self) -> None:
+            pass
+
+    monkeypatch.setattr("sys.stdout", Output())
+    lines = Lines(0.05)
+    for number in range(3):
+        lines.add({"number": number})
+    assert written.wait(60)
+    assert [json.loads(line)["number"] for line in "".join(writes).splitlines()] == [0, 1, 2]
+    assert len(writes) < 3

@@ -33,6 +33,7 @@ CONTENTS = {
     "preprocessing.py",
     "batch.py",
     "frame.py",
+    "telling.py",
     "reference.json",
 }
 
