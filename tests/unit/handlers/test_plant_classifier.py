@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
-from handlers import batch, frame, plant_classifier
+from handlers import frame, plant_classifier, telling
 from handlers.batch import read_row
 from handlers.plant_classifier import Network, PlantClassifier, rank, softmax
 from handlers.preprocessing import Floats, InputSpec, preprocess
@@ -191,7 +191,7 @@ def test_what_is_counted_is_told_once_a_second_and_nothing_is_lost(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 100.0
-    monkeypatch.setattr(batch, "monotonic", lambda: now)
+    monkeypatch.setattr(telling, "monotonic", lambda: now)
     ctx = context({})
     classifier = handler(ctx)
     with caplog.at_level("INFO", "ts.metrics"):
@@ -309,5 +309,6 @@ def test_lines_are_written_by_themselves_in_order_and_together(monkeypatch: pyte
     for number in range(3):
         lines.add({"number": number})
     assert written.wait(60)
-    assert [json.loads(line)["number"] for line in "".join(writes).splitlines()] == [0, 1, 2]
-    assert len(writes) < 3
+    ours = [text for text in writes if '"number"' in text]  # others' lines are written meanwhile
+    assert [json.loads(line)["number"] for line in "".join(ours).splitlines() if '"number"' in line] == [0, 1, 2]
+    assert len(ours) < 3
