@@ -60,7 +60,7 @@ def handler(ctx: Any, network: Network | None = None) -> PlantClassifier:
     classifier.max_pixels = 1_000_000
     classifier.network = Runs() if network is None else network
     classifier.tally = Tally(ctx.metrics, "plants", classifier.labels)
-    classifier.lines = Lines()
+    classifier.lines = Lines(3600)
     return classifier
 
 
