@@ -8,7 +8,7 @@ PY := .venv/bin/python
 export UV_CUSTOM_COMPILE_COMMAND := make lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run observe stop test check audit lock archive train-demo bench prove prove-spine prove-core prove-rooms prove-models prove-doors prove-observability clean
+.PHONY: help setup run observe stop test check audit lock archive train-demo bench images prove prove-spine prove-core prove-rooms prove-models prove-doors prove-observability prove-stack clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,7 +48,7 @@ test: ## Everything: check, then the tests against the real components, then the
 bench: setup ## Measure against TorchServe, LitServe and a bare loop (ten minutes; QUICK=1: two)
 	@exec $(PY) -m benchmarks $(if $(QUICK),--quick)
 
-prove: prove-spine prove-core prove-rooms prove-models prove-doors prove-observability ## Run every proof
+prove: prove-spine prove-core prove-rooms prove-models prove-doors prove-observability prove-stack ## Run every proof
 
 prove-spine: setup ## Prove the spine (LINE=3 for one line, SHARE=1 for full counts)
 	@exec $(PY) -m tests.proofs.spine
@@ -67,6 +67,12 @@ prove-doors: setup ## Prove that nobody gets in where they do not belong (LINE=1
 
 prove-observability: setup ## Prove that what goes wrong is seen (LINE=1 for one line, CASE=DatabaseDown for one alert)
 	@exec $(PY) -m tests.proofs.observability
+
+prove-stack: setup ## Prove what is shipped, on a Docker engine (LINE=4 for one line)
+	@exec $(PY) -m tests.proofs.shipped
+
+images: ## Build the images (TAG=latest, TORCH=cpu|cuda|wheels:FOLDER, IMAGE=edge for one)
+	@exec $(PYTHON) -m deploy images $(IMAGE) $(if $(TAG),--tag $(TAG)) $(if $(TORCH),--torch $(TORCH))
 
 lock: setup ## Resolve the requirement locks again
 	@.tools/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --group pyproject.toml:dev -o requirements/base.lock pyproject.toml

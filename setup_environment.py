@@ -72,6 +72,7 @@ ICONS = (
     "trash-2", "triangle-alert", "undo-2", "upload",
 )  # fmt: skip
 ICON_FILE = "icons.svg"
+MADE_FROM = ".made-from"  # in ui/vendor: what its files come from, so that an image may take them as they are
 # Python is built with or without its own optimisation, and no build says which: a speed of this much more says it.
 FASTER = 1.25
 SPEED_TEST = """
@@ -102,10 +103,15 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description="Install what is missing into .venv and ui/vendor.")
     arguments.add_argument("--torch", choices=("registry", "cpu"), help="the build of torch; the last choice if absent")
     arguments.add_argument("--fastest", action="store_true", help="take the fastest build of this Python on PATH")
+    arguments.add_argument("--pages", action="store_true", help="only what the web pages need, as their image does")
     given = arguments.parse_args()
     try:
         check_python()
         os.chdir(ROOT)
+        if given.pages:
+            with only_one_setup():
+                install_pages_only()
+            return 0
         choice = given.torch or last_choice()
         if not is_current(choice):
             with only_one_setup():
@@ -190,6 +196,13 @@ def install(choice: str, *, fastest: bool) -> None:
     UNFINISHED.unlink()
     STAMP.write_text(digest(choice))
     print(f"The environment is ready, after {time.monotonic() - started:.0f} s.", flush=True)
+
+
+def install_pages_only() -> None:
+    if pages_are_current():
+        print("The files of the web pages are there already.", flush=True)
+        return
+    step("1/1", "files of the web pages", lambda: install_pages(str(find_uv())))
 
 
 def step(number: str, title: str, work: Callable[[], object]) -> str:
@@ -325,14 +338,18 @@ def compile_packages() -> None:
 
 
 def vendor(uv: str) -> None:
+    install_pages(uv)
+    install_node_packages(uv, ISSUER)  # the OpenID provider that the tests start
+    install_node_packages(uv, LOGQL)  # the grammar that they read LogQL with
+
+
+def install_pages(uv: str) -> None:
     """Install what ui/package-lock.json pins and copy the files that are served."""
     work = TOOLS / "ui"
     work.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
         shutil.copyfile(ROOT / "ui" / name, work / name)
     install_node_packages(uv, work)
-    install_node_packages(uv, ISSUER)  # the OpenID provider that the tests start
-    install_node_packages(uv, LOGQL)  # the grammar that they read LogQL with
     fresh = VENDOR.with_name("vendor.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
@@ -343,9 +360,23 @@ def vendor(uv: str) -> None:
     redoc.write_text(re.sub(r'src:"https://[^"]+/logo-mini\.svg"', 'src:"data:,"', redoc.read_text()))
     icons = work / "node_modules" / "lucide-static" / "icons"
     (fresh / ICON_FILE).write_text(sprite({name: (icons / f"{name}.svg").read_text() for name in ICONS}))
+    (fresh / MADE_FROM).write_text(pages_digest())
     shutil.rmtree(VENDOR, ignore_errors=True)
     fresh.rename(VENDOR)
     shutil.rmtree(work, ignore_errors=True)
+
+
+def pages_digest() -> str:
+    """Everything that ui/vendor is made from."""
+    named = [*SERVED.items(), *ICONS]
+    pins = [(ROOT / "ui" / name).read_bytes() for name in ("package.json", "package-lock.json")]
+    return hashlib.sha256(b"\n".join([*pins, repr(named).encode()])).hexdigest()
+
+
+def pages_are_current() -> bool:
+    made_from = VENDOR / MADE_FROM
+    parts = [VENDOR / name for name in (*SERVED.values(), ICON_FILE)]
+    return all(part.exists() for part in parts) and made_from.exists() and made_from.read_text() == pages_digest()
 
 
 def install_node_packages(uv: str, folder: Path) -> None:

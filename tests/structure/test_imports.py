@@ -115,6 +115,20 @@ def test_imports_of_the_control_plane_point_downwards(module: str) -> None:
         # It loads models in processes of their own only: itself it is light, and knows nothing of the service.
         ("quarantine", {"control_plane", "training", "torch", "torchvision", "onnxruntime", "ts", "fastapi"}),
         ("observability", {"quarantine", "standalone", "training", "handlers", "torch", "fastapi"}),
+        # It runs where nothing of ours is installed: by the host's own Python.
+        (
+            "deploy",
+            {
+                "control_plane",
+                "handlers",
+                "observability",
+                "quarantine",
+                "standalone",
+                "training",
+                "weedwatch",
+                "pydantic",
+            },
+        ),
         ("standalone", {"control_plane", "observability", "quarantine", "training", "torch", "torchvision", "fastapi"}),
     ],
 )

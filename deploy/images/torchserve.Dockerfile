@@ -1,0 +1,85 @@
+# TorchServe with its Java and its workers; the quarantine and the one-shot that fills the model store are in it too.
+# Targets: cpu (PyTorch from the build context `wheels`, else from PyTorch's index) and cuda. Built by `make images`.
+ARG PYTHON_IMAGE=python:3.11.14-slim-bookworm
+ARG UV_IMAGE=ghcr.io/astral-sh/uv:0.13.8
+
+FROM ${UV_IMAGE} AS uv
+
+# Empty, unless a folder is given: --build-context wheels=FOLDER.
+FROM scratch AS wheels
+
+FROM ${PYTHON_IMAGE} AS packages
+COPY --from=uv /uv /usr/local/bin/uv
+ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV=/opt/venv PATH=/opt/venv/bin:$PATH
+RUN uv venv --python python3 /opt/venv
+COPY requirements/torchserve.lock /locks/
+RUN --mount=type=cache,target=/root/.cache/uv \
+    uv pip install --require-hashes --compile-bytecode -r /locks/torchserve.lock
+
+FROM packages AS packages-cpu
+COPY requirements/torch.in requirements/torch.lock /locks/
+# The lock has the digests of the registry's builds, which are others; its versions hold.
+RUN --mount=type=cache,target=/root/.cache/uv --mount=type=bind,from=wheels,target=/wheels \
+    grep -oE '^[a-z][a-z0-9-]*==[^ ;]+' /locks/torch.lock > /locks/versions.txt \
+    && if ls /wheels/torch-*.whl > /dev/null 2>&1; then \
+        find /wheels -name 'torch-*cpu*.whl' -o -name 'torchvision-*cpu*.whl' \
+            | xargs uv pip install --constraints /locks/versions.txt; \
+    else \
+        uv pip install --torch-backend cpu --constraints /locks/versions.txt -r /locks/torch.in; \
+    fi
+RUN python -W ignore -m compileall -qq -x 'torch/(testing|_inductor|include|test)|torchvision|sympy|networkx' \
+        /opt/venv/lib || true
+
+FROM packages AS packages-cuda
+COPY requirements/torch.lock /locks/
+RUN --mount=type=cache,target=/root/.cache/uv \
+    uv pip install --require-hashes -r /locks/torchserve.lock -r /locks/torch.lock
+RUN python -W ignore -m compileall -qq -x 'torch/(testing|_inductor|include|test)|torchvision|sympy|networkx|triton|nvidia' \
+        /opt/venv/lib || true
+
+FROM packages AS code
+WORKDIR /app
+COPY deploy/images/healthcheck.py config.properties ./
+COPY handlers handlers
+COPY quarantine quarantine
+COPY standalone standalone
+RUN python -m compileall -q . \
+    && python -c "import handlers.source, quarantine.watch, standalone.serve_torchserve, standalone.fill_store"
+
+FROM ${PYTHON_IMAGE} AS runtime
+# tini ends what workers leave behind, which Java would not, and hands SIGTERM on.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends 'tini=0.19.*' \
+    && rm -rf /var/lib/apt/lists/* \
+    && groupadd --gid 10001 weedwatch \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin weedwatch \
+    && install --directory --owner 10001 --group 10001 /models /quarantine /exchange /logs
+WORKDIR /app
+ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin HOME=/tmp \
+    PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MALLOC_ARENA_MAX=2 WEEDWATCH_MODEL_STORE=/models
+USER 10001:10001
+# Inference, management, metrics. Nothing but the control planes may reach them.
+EXPOSE 8080 8081 8082
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python", "-IS", "healthcheck.py", "http", "8080", "/ping"]
+ENTRYPOINT ["tini", "--"]
+CMD ["python", "-m", "standalone.serve_torchserve"]
+ARG VERSION=unknown
+ARG REVISION=unknown
+ARG CREATED=unknown
+LABEL org.opencontainers.image.title="Weedwatch TorchServe" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}"
+
+FROM runtime AS cuda
+COPY --from=packages-cuda /opt/venv /opt/venv
+COPY --from=code /app /app
+ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
+LABEL org.opencontainers.image.title="Weedwatch TorchServe for CUDA"
+
+FROM runtime AS cpu
+COPY --from=packages-cpu /opt/venv /opt/venv
+COPY --from=code /app /app
