@@ -12,6 +12,7 @@ from observability import (
     alertmanager,
     alloy,
     dashboards,
+    kubernetes,
     loki,
     page,
     prometheus,
@@ -58,6 +59,7 @@ def files(setup: Setup) -> dict[str, str]:
         f"{_PROVISIONING}/alerting/weedwatch.yaml": _yaml(provisioning.alerting(setup.sources, setup.places)),
         "loki/loki.yaml": _yaml(loki.configuration(setup.keeping)),
         "alloy/config.alloy": alloy.configuration(setup.shipping),
+        **{path: _yaml(document) for path, document in kubernetes.documents(setup.places).items()},
         **{
             f"grafana/dashboards/{each.key}.json": dashboards.encoded(each, setup.places)
             for each in dashboards.DASHBOARDS
