@@ -46,6 +46,8 @@ _KINDS = (
               "GET /info lists the models and versions."),
     ErrorKind("model_not_loaded", 503, "Model not loaded", "The model has no worker that is ready.",
               "Wait and try again; /health/detailed says what is missing.", retry=True),
+    ErrorKind("unreachable", 503, "Service unreachable", "No part of the service that could answer can be reached.",
+              "Send it again in a moment.", retry=True),
     ErrorKind("rate_limited", 429, "Too many requests", "This caller sent too many requests.",
               "Wait a moment (Retry-After says how long), then send it again.", retry=True),
     ErrorKind("overloaded", 429, "Overloaded", "More requests are waiting than can be answered in time.",

@@ -19,12 +19,12 @@ from control_plane.problems import MEDIA_TYPE, PROTOCOL
 UI = Path(__file__).parent.parent / "ui"
 _COMMON = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
 # Both API pages style themselves inline and build workers and pictures from memory; nothing else may load.
-_API_POLICY = (
+API_POLICY = (
     _COMMON + "connect-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
     "font-src 'self' data:; worker-src blob:"
 )
 # Pages are asked for again each time, and answered 304 when nothing changed: an update is seen at once.
-_HEADERS = {
+HEADERS = {
     "Cache-Control": "no-cache",
     "Permissions-Policy": "geolocation=(self), camera=(self)",
 }
@@ -33,21 +33,21 @@ _HEADERS = {
 def add(app: FastAPI, *, docs: bool = True, connects_to: str | None = None) -> None:
     """The API's own pages only with `docs`; `connects_to`: the provider's origin, where pages fetch their tokens."""
     _describe_errors_as_problems(app)
-    app.mount("/ui", _WithHeaders(GZipMiddleware(StaticFiles(directory=UI)), {**_HEADERS, **_WORKER}))
+    app.mount("/ui", _WithHeaders(GZipMiddleware(StaticFiles(directory=UI)), {**HEADERS, **WORKER}))
     home = (UI / "index.html").read_text()
-    _add_page(app, "/", home, _home_policy(home, connects_to))
+    _add_page(app, "/", home, home_policy(home, connects_to))
     for name in ("docs", "redoc") if docs else ():
-        _add_page(app, f"/{name}", (UI / f"{name}.html").read_text(), _API_POLICY)
+        _add_page(app, f"/{name}", (UI / f"{name}.html").read_text(), API_POLICY)
 
 
-_WORKER = {
+WORKER = {
     "Service-Worker-Allowed": "/",  # its file lies below /ui, the pages that it keeps do not
     # Of the service worker, which asks for the shell's files, and of a picture alone.
     "Content-Security-Policy": _COMMON + "connect-src 'self'; style-src 'self'; img-src 'self'",
 }
 
 
-def _home_policy(page: str, connects_to: str | None) -> str:
+def home_policy(page: str, connects_to: str | None) -> str:
     """The only inline script is the import map: allowed by its digest."""
     inline = re.findall(r"<script type=\"importmap\">(.*?)</script>", page, re.DOTALL)
     digests = " ".join(
@@ -61,7 +61,7 @@ def _home_policy(page: str, connects_to: str | None) -> str:
 
 
 def _add_page(app: FastAPI, path: str, page: str, policy: str) -> None:
-    headers = {**_HEADERS, "Content-Security-Policy": policy}
+    headers = {**HEADERS, "Content-Security-Policy": policy}
 
     @app.get(path, include_in_schema=False)
     async def show() -> HTMLResponse:

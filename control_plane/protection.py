@@ -2,7 +2,7 @@
 
 Header = tuple[bytes, bytes]
 
-_ALWAYS: tuple[Header, ...] = (
+ALWAYS: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
@@ -15,13 +15,13 @@ _UNLESS_SAID: tuple[Header, ...] = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
     (b"cache-control", b"no-store"),
 )
-_OVER_HTTPS: Header = (b"strict-transport-security", b"max-age=31536000")
+OVER_HTTPS: Header = (b"strict-transport-security", b"max-age=31536000")
 
 
 def protect(headers: list[Header], *, https: bool = False) -> None:
     """Add to an answer's headers what protects it; a page says its own policy and how long it may be kept."""
     said = {name for name, _ in headers}
-    headers.extend(_ALWAYS)
+    headers.extend(ALWAYS)
     headers.extend(each for each in _UNLESS_SAID if each[0] not in said)
     if https:
-        headers.append(_OVER_HTTPS)
+        headers.append(OVER_HTTPS)

@@ -81,6 +81,12 @@ class ModelNotLoaded(Refused):
     remedy = "Wait and try again; /health/detailed says what is missing."
 
 
+class Unreachable(Refused):
+    """No part of the service that could answer can be reached."""
+
+    remedy = "Send it again in a moment."
+
+
 class RateLimited(Refused):
     """This caller sent too many requests."""
 
@@ -167,6 +173,7 @@ BY_CODE: dict[str, type[Refused]] = {
     "request_timeout": RequestTimeout,
     "model_not_found": ModelNotFound,
     "model_not_loaded": ModelNotLoaded,
+    "unreachable": Unreachable,
     "rate_limited": RateLimited,
     "overloaded": Overloaded,
     "deadline_exceeded": DeadlineExceeded,

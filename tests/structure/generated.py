@@ -7,6 +7,7 @@ from pydantic.fields import FieldInfo
 from control_plane.errors import ERRORS
 from control_plane.settings import Settings, variable_names
 from observability import channels
+from tests.structure import edge
 
 ROOT = Path(__file__).parents[2]
 
@@ -105,6 +106,14 @@ PAGES = {
     "weedwatch/refusals.py": refusals_module,
 }
 
+
+
+def texts() -> dict[str, str]:
+    """Path → text, of all of them."""
+    return {**{name: page() for name, page in PAGES.items()}, **edge.files()}
+
+
 if __name__ == "__main__":
-    for name, page in PAGES.items():
-        (ROOT / name).write_text(page())
+    for name, text in texts().items():
+        (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / name).write_text(text)
