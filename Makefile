@@ -71,6 +71,24 @@ prove-observability: setup ## Prove that what goes wrong is seen (LINE=1 for one
 prove-stack: setup ## Prove what is shipped, on a Docker engine (LINE=4 for one line)
 	@exec $(PY) -m tests.proofs.shipped
 
+secrets: ## Make the secrets of the stack that are missing, in deploy/secrets
+	@exec $(PYTHON) -m deploy secrets
+
+up: ## Start the stack by Docker Compose: secrets, images, and a prediction through the edge
+	@exec $(PYTHON) -m deploy up
+
+down: ## Stop the stack; its data stays (`docker compose down -v` removes that too)
+	@exec docker compose --profile '*' down
+
+deploy: ## Change the control plane to the images of TAG, without a failed request
+	@exec $(PYTHON) -m deploy update $(TAG)
+
+rollback: ## Go back to the images before the last `make deploy`
+	@exec $(PYTHON) -m deploy rollback
+
+pin: ## Write the digests of other people's images into .env, where a registry can be reached
+	@exec $(PYTHON) -m deploy pin
+
 images: ## Build the images (TAG=latest, TORCH=cpu|cuda|wheels:FOLDER, IMAGE=edge for one)
 	@exec $(PYTHON) -m deploy images $(IMAGE) $(if $(TAG),--tag $(TAG)) $(if $(TORCH),--torch $(TORCH))
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 
-from deploy import building
+from deploy import building, pin, rollback, secret_files, up, update
 from deploy.errors import CannotDeploy
 
 # A command is a module with SUMMARY, add_options(parser) and run(options), which gives the exit status.
 COMMANDS = {
     "images": building,
+    "secrets": secret_files,
+    "up": up,
+    "update": update,
+    "rollback": rollback,
+    "pin": pin,
 }
 
 

@@ -1,0 +1,140 @@
+"""`make up`: secrets, images, the stack, and a prediction through the edge that shows it works."""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import ssl
+import time
+from typing import Any, NamedTuple
+
+from deploy import building, secret_files
+from deploy.composing import ROOT, compose, has_image, said, setting
+from deploy.errors import CannotDeploy
+
+SUMMARY = "start the stack, and ask it about a photo"
+READY_SECONDS = 300
+ANSWER_SECONDS = 60
+SCOPES = ("predict", "read", "locations", "feedback", "jobs", "train", "admin")
+KEY = "first key"
+
+
+class Answer(NamedTuple):
+    """Of the edge: the status, and the document."""
+
+    status: int
+    body: Any
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("services", nargs="*", metavar="SERVICE", help="only these, and what they need")
+    parser.add_argument("--wait-seconds", type=int, default=READY_SECONDS, help="until all must be healthy")
+
+
+def run(options: argparse.Namespace) -> int:
+    secret_files.make()
+    build_missing()
+    compose("up", "--detach", "--wait", "--wait-timeout", str(options.wait_seconds), *options.services)
+    token = (secret_files.FOLDER / "admin_token").read_text("utf-8").strip()
+    wait_until_ready()
+    key = first_key(token)
+    say(predict(key or token), key)
+    return 0
+
+
+def build_missing() -> None:
+    """Build those of our images that Compose wants and that are not there."""
+    wanted = said("compose", "config", "--images").split()
+    tag = setting("WEEDWATCH_TAG", "latest")
+    missing = [
+        image.name
+        for image in building.IMAGES
+        if image.reference(tag) in wanted and not has_image(image.reference(tag))
+    ]
+    if missing:
+        building.run(argparse.Namespace(names=missing, tag=tag, torch=setting("TORCH", "") or None, sizes=False))
+
+
+def ask(method: str, path: str, *, token: str = "", body: bytes = b"", content_type: str = "") -> Answer | None:
+    """One request to the edge on this machine; None: it does not answer."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # It is this machine's own edge, and its certificate may be one for trying out.
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    port = int(setting("WEEDWATCH_HTTPS_PORT", "443"))
+    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=ANSWER_SECONDS, context=context)
+    headers = {"Host": setting("WEEDWATCH_NAME", "localhost")}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    if content_type:
+        headers["Content-Type"] = content_type
+    try:
+        connection.request(method, path, body=body or None, headers=headers)
+        answer = connection.getresponse()
+        text = answer.read()
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+    try:
+        return Answer(answer.status, json.loads(text))
+    except ValueError:
+        return Answer(answer.status, {})
+
+
+def wait_until_ready(seconds: float = READY_SECONDS) -> None:
+    deadline = time.monotonic() + seconds
+    why = "the edge does not answer"
+    while time.monotonic() < deadline:
+        answer = ask("GET", "/health/ready")
+        if answer is not None and answer.status == 200:
+            return
+        reasons = answer.body.get("reasons") if answer is not None else None
+        why = str(reasons[0]) if reasons else why
+        time.sleep(0.5)
+    raise CannotDeploy(f"It is not ready after {seconds:.0f} s: {why}\n  Logs: docker compose logs control-plane-1")
+
+
+def first_key(token: str) -> str:
+    """Make the first API key; empty when there is one already, or keys are not used."""
+    known = ask("GET", "/keys", token=token)
+    if known is None or known.status != 200 or known.body.get("items"):
+        return ""
+    body = json.dumps({"name": KEY, "scopes": SCOPES}).encode()
+    made = ask("POST", "/keys", token=token, body=body, content_type="application/json")
+    return str(made.body["key"]) if made is not None and made.status == 201 else ""
+
+
+def predict(credential: str) -> dict[str, Any]:
+    """Ask about a sample picture of the model.
+
+    Raises:
+        CannotDeploy: There is no good answer.
+    """
+    model = setting("WEEDWATCH_MODEL", "plants")
+    pictures = sorted((ROOT / "model_store" / "sources" / model).glob("*/samples/*.jpg"))
+    if not pictures:
+        return {}
+    answer = ask(
+        "POST", "/predict", token=credential, body=pictures[0].read_bytes(), content_type="image/jpeg"
+    )
+    if answer is None or answer.status != 200:
+        said_of_it = answer.body.get("detail", answer.status) if answer else "no answer"
+        raise CannotDeploy(f"The first prediction failed: {said_of_it}\n  Logs: docker compose logs control-plane-1")
+    best = answer.body["predictions"][0]
+    return {"picture": pictures[0].name, "label": best["label"], "confidence": best["confidence"], **answer.body}
+
+
+def say(found: dict[str, Any], key: str) -> None:
+    port = setting("WEEDWATCH_HTTPS_PORT", "443")
+    address = f"https://{setting('WEEDWATCH_NAME', 'localhost')}{'' if port == '443' else ':' + port}"
+    if found:
+        print(f"\n{found['picture']} -> {found['label']}, {100 * found['confidence']:.0f} %, through {address}")
+    print(f"\n  Open      {address}  (the browser warns of the certificate until you mount your own)")
+    if key:
+        print(f"  API key   {key}   (shown once; it may do everything)")
+    print(f"  Grafana   http://127.0.0.1:{setting('WEEDWATCH_GRAFANA_PORT', '3002')}  user operator, password in")
+    print("            deploy/secrets/grafana_admin_password")
+    print("  Secrets   deploy/secrets, the admin token too")
+    print("  Logs      docker compose logs -f control-plane-1")
+    print("  Stop      make down  (data stays)")

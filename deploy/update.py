@@ -1,0 +1,66 @@
+"""`make deploy TAG=…` and `make rollback`: other images of the control plane, without a failed request.
+
+A further replica with the new image is healthy before one of the old ones is asked to end, and each new one before the
+next. A replica that is not ready does not listen, so the edge passes it over; one that ends answers what it has begun.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from deploy.composing import REPLICAS, SURGE, compose, has_image, running, said, setting, write_env
+from deploy.errors import CannotDeploy
+
+SUMMARY = "replace the replicas of the control plane by those of another tag, one after the other"
+HEALTHY_SECONDS = 180
+TAG, PREVIOUS = "WEEDWATCH_TAG", "WEEDWATCH_PREVIOUS_TAG"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("tag", help="of the new images, which must be there or in the registry")
+
+
+def run(options: argparse.Namespace) -> int:
+    present = setting(TAG, "latest")
+    change(present, options.tag)
+    write_env({TAG: options.tag, PREVIOUS: present})
+    print(f"The control plane runs {options.tag}; `make rollback` goes back to {present}.")
+    print("The edge and TorchServe keep running as they are; `make up` takes them along, with a pause of some seconds.")
+    return 0
+
+
+def change(old: str, new: str) -> None:
+    """Replace the replicas.
+
+    Raises:
+        CannotDeploy: The new ones do not become healthy; then the old ones run as before.
+    """
+    image = f"weedwatch/control-plane:{new}"
+    if not has_image(image):
+        print(f"{image} is not here; looking into the registry.")
+        said("pull", image)
+    replicas = [name for name in REPLICAS if name in running()]
+    if not replicas:
+        raise CannotDeploy("No replica of the control plane runs. `make up` starts the stack.")
+    replaced: list[str] = []
+    try:
+        _start(SURGE, new)
+        for name in replicas:
+            replaced.append(name)
+            _start(name, new)
+    except CannotDeploy as problem:
+        print(f"{problem}\nGoing back to {old}.")
+        for name in replaced:
+            _start(name, old)
+        raise CannotDeploy(f"The images of {new} do not become healthy; {old} runs as before.") from problem
+    finally:
+        compose("--profile", "update", "rm", "--stop", "--force", SURGE, seconds=300)
+
+
+def _start(service: str, tag: str) -> None:
+    print(f"{service}: {tag} …", flush=True)
+    wait = ("--detach", "--wait", "--wait-timeout", str(HEALTHY_SECONDS))
+    compose(
+        "--profile", "update", "up", *wait, "--no-deps", "--no-build", service,
+        environment={TAG: tag}, seconds=HEALTHY_SECONDS + 120,
+    )  # fmt: skip
