@@ -8,7 +8,7 @@ PY := .venv/bin/python
 export UV_CUSTOM_COMPILE_COMMAND := make lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run observe stop test check audit lock archive train-demo bench images prove prove-spine prove-core prove-rooms prove-models prove-doors prove-observability prove-stack clean
+.PHONY: help setup run observe stop test check audit lock archive train-demo bench images secrets up down deploy rollback pin prove prove-spine prove-core prove-rooms prove-models prove-doors prove-observability prove-stack clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'

@@ -115,9 +115,7 @@ def predict(credential: str) -> dict[str, Any]:
     pictures = sorted((ROOT / "model_store" / "sources" / model).glob("*/samples/*.jpg"))
     if not pictures:
         return {}
-    answer = ask(
-        "POST", "/predict", token=credential, body=pictures[0].read_bytes(), content_type="image/jpeg"
-    )
+    answer = ask("POST", "/predict", token=credential, body=pictures[0].read_bytes(), content_type="image/jpeg")
     if answer is None or answer.status != 200:
         said_of_it = answer.body.get("detail", answer.status) if answer else "no answer"
         raise CannotDeploy(f"The first prediction failed: {said_of_it}\n  Logs: docker compose logs control-plane-1")

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser
 
+from control_plane.logs import GATHER_SECONDS
 from tests.browser.chromium import chromium
 from tests.proofs.stack import Stack, running
 
@@ -27,6 +29,7 @@ class Service:
         return {"Authorization": f"Bearer {(self.stack.state / 'admin-token').read_text().strip()}"}
 
     def log(self, pattern: str) -> str:
+        time.sleep(2 * GATHER_SECONDS)  # until what has happened is written
         return "".join(file.read_text() for file in sorted((self.stack.state / "logs").rglob(pattern)))
 
 

@@ -107,7 +107,6 @@ PAGES = {
 }
 
 
-
 def texts() -> dict[str, str]:
     """Path → text, of all of them."""
     return {**{name: page() for name, page in PAGES.items()}, **edge.files()}

@@ -10,7 +10,7 @@ import pytest
 from control_plane import errors
 from control_plane.settings import variable_names
 from observability import channels
-from tests.structure.generated import texts
+from tests.structure import generated
 
 ROOT = Path(__file__).parents[2]
 VARIABLE = re.compile(r'"(WEEDWATCH_[A-Z_]+|DATABASE_URL|MODEL_PATH|LABELS_PATH|MODEL_ARCHITECTURE|PG_BIN)"')
@@ -27,9 +27,9 @@ def texts() -> dict[Path, str]:
     return {file: file.read_text(errors="ignore") for file in tracked() if file.suffix not in {".jpg", ".png", ".pth"}}
 
 
-@pytest.mark.parametrize("name", sorted(texts()))
+@pytest.mark.parametrize("name", sorted(generated.texts()))
 def test_a_page_made_from_code_is_current(name: str) -> None:
-    assert (ROOT / name).read_text() == texts()[name], "run: python -m tests.structure.generated"
+    assert (ROOT / name).read_text() == generated.texts()[name], "run: python -m tests.structure.generated"
 
 
 def test_every_setting_stands_in_the_example_file() -> None:

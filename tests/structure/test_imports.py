@@ -63,7 +63,7 @@ CONTROL_PLANE = (
     ("policy",),
     ("stores",),
     ("exif", "subjects"),
-    ("domain", "rollout", "guard", "alerts", "failures", "evidence", "golden", "certificates"),
+    ("domain", "rollout", "guard", "alerts", "failures", "evidence", "golden", "certificates", "self_signed"),
     ("credentials", "presence", "oidc"),
     ("errors", "protection"),
     ("settings", "access"),

@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from handlers.batch import TELL_SECONDS
 from handlers.reference import draw
+from handlers.telling import TELL_SECONDS
 from tests.integration.handlers.archives import LABELS, build_tiny_archive
 from tests.integration.handlers.torchserve import TorchServe, wait_until
 

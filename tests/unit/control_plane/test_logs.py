@@ -4,10 +4,11 @@ import json
 import logging
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from control_plane import logs
-from control_plane.logs import JsonFormatter, RotatingFile, without_credentials
+from control_plane.logs import Gathered, JsonFormatter, RotatingFile, without_credentials
 
 
 def made(folder: Path, max_bytes: int) -> RotatingFile:
@@ -16,9 +17,11 @@ def made(folder: Path, max_bytes: int) -> RotatingFile:
     return handler
 
 
-def write(handler: RotatingFile, *messages: str) -> None:
+def write(handler: logging.Handler, *messages: str) -> None:
     for message in messages:
-        handler.handle(logging.makeLogRecord({"msg": message, "levelname": "INFO", "name": "x"}))
+        handler.handle(
+            logging.makeLogRecord({"msg": message, "levelname": "INFO", "levelno": logging.INFO, "name": "x"})
+        )
 
 
 def messages(file: Path) -> list[str]:
@@ -45,14 +48,33 @@ def test_a_log_goes_on_where_an_earlier_run_ended(tmp_path: Path) -> None:
 
 
 def test_every_line_carries_the_request_id_of_who_logs(tmp_path: Path) -> None:
-    handler = made(tmp_path, 10_000)
+    target = made(tmp_path, 10_000)
+    handler = Gathered(target, 3600)
     token = logs.request_id.set("0192")
     write(handler, "within")
     logs.request_id.reset(token)
     write(handler, "outside")
+    assert not (tmp_path / "a.jsonl").read_text()
     handler.close()
+    target.close()
     lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
     assert [line.get("request_id") for line in lines] == ["0192", None]
+
+
+def test_lines_are_written_by_themselves_and_a_warning_at_once(tmp_path: Path) -> None:
+    target, file = made(tmp_path, 10_000), tmp_path / "a.jsonl"
+    handler = Gathered(target, 3600)
+    write(handler, "first")
+    assert not messages(file)
+    handler.handle(logging.makeLogRecord({"msg": "%s!", "args": ("second",), "levelno": logging.WARNING, "name": "x"}))
+    assert messages(file) == ["first", "second!"]
+    by_itself = Gathered(target, 0.01)
+    write(by_itself, "third")
+    deadline = time.monotonic() + 60
+    while messages(file)[-1] != "third" and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert messages(file) == ["first", "second!", "third"]
+    target.close()
 
 
 def test_nothing_is_logged_where_that_is_asked_for(tmp_path: Path) -> None:

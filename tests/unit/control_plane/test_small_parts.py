@@ -144,13 +144,9 @@ def test_only_the_token_itself_matches(given: str, good: bool) -> None:
 
 
 def test_a_log_line_is_one_json_object_with_the_request_id() -> None:
-    token = logs.request_id.set("0192-id")
-    try:
-        record = logging.LogRecord("x", logging.INFO, __file__, 1, 'a "b"\n%s', ("c",), None)
-        record.model = "plants"
-        line = logs.JsonFormatter().format(record)
-    finally:
-        logs.request_id.reset(token)
+    record = logging.LogRecord("x", logging.INFO, __file__, 1, 'a "b"\n%s', ("c",), None)
+    vars(record).update(request_id="0192-id", model="plants")
+    line = logs.JsonFormatter().format(record)
     assert "\n" not in line
     assert json.loads(line) | {"timestamp": ""} == {
         "timestamp": "", "level": "INFO", "logger": "x", "module": "test_small_parts", "function": None,
