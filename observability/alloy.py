@@ -14,7 +14,7 @@ LABELS = ("service", "container", "level", "env")
 class Shipping:
     """Which containers, and where to. `docker`: the socket, or the address of a proxy that lets only reading by."""
 
-    docker: str = "unix:///var/run/docker.sock"
+    docker: str = "tcp://docker-proxy:2375"
     project: str = "weedwatch"
     env: str = "production"
     loki: str = "http://loki:3100"

@@ -1,7 +1,7 @@
 """Where alerts go: which channels are used is decided by which are set in the environment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -87,6 +87,22 @@ class Channels:
             mail=mail,
             heartbeat_file=heartbeat,
         )
+
+    def at(self, folder: str) -> "Channels":
+        """The same, for an Alertmanager that sees the files in another folder, as in a container."""
+        return replace(
+            self,
+            webhook_file=_moved(self.webhook_file, folder),
+            discord_file=_moved(self.discord_file, folder),
+            slack_file=_moved(self.slack_file, folder),
+            pagerduty_file=_moved(self.pagerduty_file, folder),
+            heartbeat_file=_moved(self.heartbeat_file, folder),
+            mail=self.mail and replace(self.mail, password_file=_moved(self.mail.password_file, folder)),
+        )
+
+
+def _moved(file: str | None, folder: str) -> str | None:
+    return file and f"{folder}/{Path(file).name}"
 
 
 def _file(given: Mapping[str, str], name: str, problems: list[str], *, url: bool = False) -> str | None:

@@ -8,7 +8,7 @@ class Places:
     """Addresses as a browser sees them, without a slash at the end."""
 
     service: str = "http://127.0.0.1:8000"
-    grafana: str = "http://127.0.0.1:3000"
+    grafana: str = "http://127.0.0.1:3002"
     """Empty where there is none: then nothing links to it."""
 
     def runbook(self, alert: str) -> str:

@@ -24,8 +24,19 @@ class Targets:
     alertmanager: str = "127.0.0.1:9093"
     torchserves: tuple[str, ...] = ()
     """Those with an address of their own; none where they are behind sockets and the control plane passes on theirs."""
+    control_planes_file: str | None = None
+    """Pattern of files that list the control planes, instead: they may come and go."""
     credentials_file: str | None = None
     """A key with the scope `read`, where the metrics have no port of their own and callers need credentials."""
+
+
+COMPOSE = Targets(
+    control_planes=("control-plane-1:9100",),
+    prometheus="127.0.0.1:9090",
+    alertmanager="alertmanager:9093",
+    control_planes_file="/etc/prometheus-targets/*.json",
+)
+"""In the Compose stack."""
 
 
 def configuration(targets: Targets, factor: float = 1) -> dict[str, Any]:
@@ -36,6 +47,11 @@ def configuration(targets: Targets, factor: float = 1) -> dict[str, Any]:
         {"authorization": {"type": "Bearer", "credentials_file": targets.credentials_file}}
         if targets.credentials_file
         else {}
+    )
+    found = (
+        {"file_sd_configs": [{"files": [targets.control_planes_file], "refresh_interval": "30s"}]}
+        if targets.control_planes_file
+        else {"static_configs": [{"targets": list(targets.control_planes)}]}
     )
     torchserve = (
         {"static_configs": [{"targets": list(targets.torchserves)}]}
@@ -58,7 +74,7 @@ def configuration(targets: Targets, factor: float = 1) -> dict[str, Any]:
             {
                 "job_name": "control_plane",
                 "scrape_interval": often,
-                "static_configs": [{"targets": list(targets.control_planes)}],
+                **found,
                 **access,
             },
             {"job_name": "torchserve", "scrape_interval": often, **torchserve},

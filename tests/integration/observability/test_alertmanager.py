@@ -237,7 +237,7 @@ def test_every_channel_is_told_that_it_fires_and_that_it_is_over(tmp_path: Path)
     assert "Runbook: http" in discord["description"]
     slack = _bodies(sink, "/slack")[0]["attachments"][0]
     assert slack["color"] == "#d63232"
-    assert slack["title_link"].startswith("http://127.0.0.1:3000/d/weedwatch-service")
+    assert slack["title_link"].startswith("http://127.0.0.1:3002/d/weedwatch-service")
     page = _bodies(sink, "/pagerduty")[0]
     assert (page["event_action"], page["payload"]["severity"]) == ("trigger", "critical")
     assert page["routing_key"] == "0123456789abcdef0123456789abcdef"

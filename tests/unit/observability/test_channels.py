@@ -103,3 +103,19 @@ def test_only_what_is_of_the_same_thing_is_held_back() -> None:
         "target_matchers": ['alertname="NotReady"', 'reason=~"no_model|no_worker|unproven|silent"'],
     } in rules
     assert configuration(Channels(inhibits=False))["inhibit_rules"] == []
+
+
+def test_files_of_secrets_may_lie_elsewhere_for_alertmanager(tmp_path: Path) -> None:
+    (tmp_path / "hook").write_text("https://hooks.example.org/x")
+    (tmp_path / "word").write_text("geheim")
+    given = {
+        "ALERT_WEBHOOK_URL_FILE": str(tmp_path / "hook"),
+        "SMTP_SERVER": "mail.example.org",
+        "SENDER_EMAIL": "a@example.org",
+        "RECIPIENT_EMAIL": "b@example.org",
+        "SENDER_PASSWORD_FILE": str(tmp_path / "word"),
+    }
+    moved = Channels.from_environment(given).at("/run/secrets")
+    assert (moved.webhook_file, moved.slack_file) == ("/run/secrets/hook", None)
+    assert moved.mail is not None
+    assert moved.mail.password_file == "/run/secrets/word"
