@@ -7,6 +7,7 @@ from pathlib import Path
 
 from observability import commands, declared, generate, programs
 from observability.channels import Channels, WrongChannels
+from observability.debian import CannotFetch
 from observability.loki import Keeping
 from observability.places import Places
 from observability.prometheus import Targets
@@ -16,7 +17,7 @@ def main() -> int:
     options = _parser().parse_args()
     try:
         return {"write": _write, "check": _check, "fetch": _fetch, "prepare": _prepare}[options.command](options)
-    except (programs.CannotFetch, WrongChannels) as problem:
+    except (CannotFetch, WrongChannels) as problem:
         print(problem)
         return 1
 

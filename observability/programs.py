@@ -3,14 +3,12 @@
 The packages are unpacked beside the system, into `.tools/monitoring`; nothing is installed.
 """
 
-import contextlib
-import fcntl
 import re
 import shutil
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
+
+from observability.debian import CannotFetch, alone_with, mirror, unpack
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / ".tools" / "monitoring"
@@ -19,13 +17,6 @@ PROGRAMS = ("prometheus", "promtool", "prometheus-alertmanager", "amtool")
 OTHER_NAMES = {"prometheus-alertmanager": "alertmanager"}
 """What everybody but Debian calls it."""
 SUITES = ("forky", "sid")
-SOURCES = Path("/etc/apt")
-KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-FETCH_SECONDS = 300
-
-
-class CannotFetch(Exception):
-    """They are not there and cannot be had; the text says what to do."""
 
 
 def program(name: str) -> Path:
@@ -55,49 +46,15 @@ def _own(name: str) -> Path | None:
 
 def fetch() -> None:
     """Download and unpack Debian's newest packages; several at once take turns."""
-    FOLDER.parent.mkdir(parents=True, exist_ok=True)
-    with (FOLDER.parent / "monitoring.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone_with(FOLDER):
         if all((FOLDER / "usr" / "bin" / name).exists() for name in PROGRAMS):
             return
-        if shutil.which("apt-get") is None or (mirror := _mirror()) is None:
+        if mirror() is None:
             raise CannotFetch(
                 "Prometheus 3 and Alertmanager are not installed, and this is no Debian from whose packages they "
                 "could be taken. Install both so that `prometheus`, `promtool`, `alertmanager` and `amtool` are found."
             )
-        problems = []
-        for suite in SUITES:
-            try:
-                _fetch(mirror, suite)
-            except (subprocess.SubprocessError, OSError) as error:
-                said = getattr(error, "stderr", None) or str(error)
-                problems.append(f"{suite}: {said.strip().splitlines()[-1] if said.strip() else error}")
-            else:
-                return
-        raise CannotFetch(f"Debian's packages of Prometheus cannot be had ({'; '.join(problems)}).")
-
-
-def _fetch(mirror: str, suite: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="ww-apt-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        (folder / "lists" / "partial").mkdir(parents=True)
-        (folder / "archives" / "partial").mkdir(parents=True)
-        listed = folder / "sources.list"
-        listed.write_text(f"deb [signed-by={KEYRING}] {mirror} {suite} main\n")
-        options = (
-            *("-o", f"Dir::Etc::sourcelist={listed}", "-o", "Dir::Etc::sourceparts=/dev/null"),
-            *("-o", f"Dir::State::lists={folder / 'lists'}", "-o", f"Dir::Cache={folder}"),
-            *("-o", "APT::Sandbox::User=root", "-qq"),
-        )
-        for words in (("update",), ("download", *PACKAGES)):
-            _run(["apt-get", *options, *words], folder)
-        unpacked = folder / "unpacked"
-        for package in sorted(folder.glob("*.deb")):
-            _run(["dpkg", "-x", str(package), str(unpacked)], folder)
-        _with_its_templates(unpacked)
-        shutil.rmtree(FOLDER, ignore_errors=True)
-        shutil.copytree(unpacked, FOLDER, symlinks=True)
+        unpack(PACKAGES, SUITES, FOLDER, finish=_with_its_templates)
 
 
 def _with_its_templates(unpacked: Path) -> None:
@@ -115,22 +72,3 @@ def _with_its_templates(unpacked: Path) -> None:
         'usr=$(dirname "$(dirname "$(readlink -f "$0")")")\n'
         'cd "$usr/share/prometheus/alertmanager" && exec "$usr/bin/prometheus-alertmanager-unpacked" "$@"\n'
     )
-
-
-def _run(command: list[str], folder: Path) -> None:
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=FETCH_SECONDS)
-
-
-def _mirror() -> str | None:
-    """Where this Debian takes its packages from."""
-    for words in _sources():
-        found = re.search(r"(?m)^(?:URIs:|deb(?: \[[^]]*\])?) +(\S+/debian)/?(?:\s|$)", words)
-        if found:
-            return found[1]
-    return None
-
-
-def _sources() -> Iterator[str]:
-    for path in (*sorted((SOURCES / "sources.list.d").glob("*")), SOURCES / "sources.list"):
-        with contextlib.suppress(OSError, UnicodeDecodeError):
-            yield path.read_text("utf-8")

@@ -1,8 +1,9 @@
+import shutil
 from pathlib import Path
 
 import pytest
 
-from observability import declared, generate, programs, reference
+from observability import debian, declared, generate, programs, reference
 from observability.parts import faster, seconds
 from observability.places import Places
 from observability.rules import annotations
@@ -71,7 +72,7 @@ def test_a_machine_without_them_and_without_debian_is_told_what_to_install(
 ) -> None:
     monkeypatch.setattr(programs, "FOLDER", tmp_path / "tools" / "monitoring")
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(programs.CannotFetch, match="Install both so that `prometheus`"):
+    with pytest.raises(debian.CannotFetch, match="Install both so that `prometheus`"):
         programs.program("promtool")
 
 
@@ -88,8 +89,9 @@ def test_packages_come_from_where_this_debian_takes_its_own(
 ) -> None:
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text(text)
-    monkeypatch.setattr(programs, "SOURCES", tmp_path)
-    assert programs._mirror() == "http://mirror.example/debian"
+    monkeypatch.setattr(debian, "SOURCES", tmp_path)
+    monkeypatch.setattr(shutil, "which", lambda _name: "/usr/bin/apt-get")
+    assert debian.mirror() == "http://mirror.example/debian"
 
 
 def test_where_there_is_no_grafana_nothing_leads_to_it() -> None:
