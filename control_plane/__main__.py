@@ -1,5 +1,6 @@
 """Settings, logging, uvicorn: `python -m control_plane`."""
 
+import contextlib
 import gc
 import logging
 import resource
@@ -11,9 +12,11 @@ from pydantic import ValidationError
 from control_plane import connections, logs
 from control_plane.app import create_app
 from control_plane.secret_files import WrongSecretFile
+from control_plane.serving import Server
 from control_plane.settings import Settings
 
 KEEP_ALIVE_SECONDS = 15  # a connection without a request
+STARTUP_FAILED = 3  # uvicorn's own
 GRACEFUL_SECONDS = 15  # for requests under way at SIGTERM; a little over the default deadline
 
 
@@ -38,7 +41,7 @@ def main() -> int:
     logging.getLogger(__name__).info("starting", extra={"host": settings.host, "port": settings.port})
     gc.collect()
     gc.freeze()  # what was imported stays: collections need not look at it again
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -51,7 +54,14 @@ def main() -> int:
         ws="none",
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
-    return 0
+    server = Server(
+        config,
+        is_ready=lambda: app.state.parts.readiness.is_ready,
+        patience_seconds=settings.ready_first_seconds,
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
+    return 0 if server.started else STARTUP_FAILED
 
 
 def _variable(location: tuple[int | str, ...]) -> str:

@@ -110,6 +110,13 @@ class Settings(BaseSettings):
         3.0, gt=0, description="For one statement, waiting for a connection included."
     )
     database_pool_size: int = Field(8, ge=1, description="Connections to PostgreSQL at most.")
+    ready_first_seconds: float = Field(
+        0.0,
+        ge=0,
+        le=600,
+        description="At the start: listen only when ready, or after so many seconds, so that a proxy passes over a "
+        "replica that cannot answer yet. 0: at once.",
+    )
     probe_seconds: float = Field(2.0, gt=0, description="Between two reference predictions that prove readiness.")
 
     pictures_url: str | None = Field(

@@ -12,7 +12,7 @@ CONTROL_PLANE = (
     ("__main__",),
     ("app",),
     ("beside",),
-    ("pages", "connections"),
+    ("pages", "connections", "serving"),
     (
         *("routes.predict", "routes.history", "routes.health", "routes.info", "routes.models", "routes.status"),
         *("routes.inference_protocol", "routes.keys", "routes.access", "routes.audit"),
