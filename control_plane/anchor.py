@@ -46,6 +46,14 @@ class Broken:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What a replica keeps: the newest row that it saw, and the digest of the newest restore that it knew of then."""
+
+    head: Head
+    restore: bytes | None = None
+
+
+@dataclass(frozen=True)
 class Verified:
     """`rows` were looked at, up to `head`; `following` is the number to go on from when there are more."""
 
@@ -139,17 +147,23 @@ class Anchor:
         async with self._database.connection() as connection:
             known = self._kept().get(self._replica)
             newest = await audit.head(connection)
+            if known and known.head == newest:
+                self._is_kept = True
+                return
             # Set once it is known: whoever scrapes meanwhile sees what was found last.
-            self._is_kept = known is None or known == newest or await _is_there(connection, known)
-            if known == newest:
-                return
+            self._is_kept = known is None or await _is_there(connection, known.head)
             if known and not self._is_kept:
-                if self._told != newest:
-                    log.error("the audit has lost rows that this replica saw", extra={"row": known.number})
-                    self._told = newest
-                return
+                self._is_kept = await _went_with_a_restore(connection, known)
+                if not self._is_kept:
+                    if self._told != newest:
+                        log.error("the audit has lost rows that this replica saw", extra={"row": known.head.number})
+                        self._told = newest
+                    return
+                log.warning("rows of the audit went with a restore", extra={"row": known.head.number})
+            restore = await audit.newest_restore(connection)
         log.info("audit", extra={"row": newest.number, "digest": newest.digest.hex()})
-        await asyncio.to_thread(_write, self._folder / f"{self._replica}.json", newest)
+        seen = Seen(newest, restore.digest if restore else None)
+        await asyncio.to_thread(_write, self._folder / f"{self._replica}.json", seen)
 
     async def _verify(self, first: int, at_most: int) -> Verified:
         async with self._database.connection() as connection, connection.transaction():
@@ -165,20 +179,24 @@ class Anchor:
             self._broken = None  # it was put right
 
     async def _cut_off(self, connection: Connection, newest: Head) -> Broken | None:
-        for replica, seen in sorted(self._kept().items(), key=lambda item: item[1].number):
-            if seen.number > newest.number:
-                return _broken(newest.number + 1, "cut off", replica=replica, seen=seen.number)
-            if not await _is_there(connection, seen):
-                return _broken(seen.number, "changed")
+        for replica, seen in sorted(self._kept().items(), key=lambda item: item[1].head.number):
+            head = seen.head
+            if await _is_there(connection, head) or await _went_with_a_restore(connection, seen):
+                continue
+            if head.number > newest.number:
+                return _broken(newest.number + 1, "cut off", replica=replica, seen=head.number)
+            return _broken(head.number, "changed")
         return None
 
-    def _kept(self) -> dict[str, Head]:
+    def _kept(self) -> dict[str, Seen]:
         """By replica; a file that cannot be read counts as none, and is said."""
         found = {}
         for file in self._folder.glob("*.json"):
             try:
                 content = json.loads(file.read_text())
-                found[file.stem] = Head(int(content["row"]), bytes.fromhex(content["digest"]))
+                head = Head(int(content["row"]), bytes.fromhex(content["digest"]))
+                restore = content.get("restore")
+                found[file.stem] = Seen(head, bytes.fromhex(restore) if restore else None)
             except (OSError, ValueError, KeyError, TypeError):
                 log.exception("what a replica saw of the audit cannot be read", extra={"file": str(file)})
         return found
@@ -205,6 +223,15 @@ async def _is_there(connection: Connection, head: Head) -> bool:
     return act is not None and act.digest == head.digest
 
 
+async def _went_with_a_restore(connection: Connection, seen: Seen) -> bool:
+    """Whether the row was lost by a restore that its replica did not know of: the restore's row stands at or before it.
+
+    A row that says so is as hard to forge as any other, and no harder: it is there to be looked at.
+    """
+    restore = await audit.newest_restore(connection)
+    return restore is not None and restore.number <= seen.head.number and restore.digest != seen.restore
+
+
 async def _fault(connection: Connection, act: Act, before: Head) -> Broken:
     number = before.number + 1
     near = {act.id - 1, act.id + 1}
@@ -217,14 +244,15 @@ def _broken(number: int, fault: Fault, **facts: object) -> Broken:
     return Broken(number, fault, _SENTENCES[fault].format(number=number, **facts))
 
 
-def _write(file: Path, head: Head) -> None:
+def _write(file: Path, seen: Seen) -> None:
     """Whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.with_suffix(".new")
     with suppress(FileNotFoundError):
         fresh.unlink()
     with fresh.open("w") as out:
-        out.write(json.dumps({"row": head.number, "digest": head.digest.hex()}))
+        restore = seen.restore.hex() if seen.restore else None
+        out.write(json.dumps({"row": seen.head.number, "digest": seen.head.digest.hex(), "restore": restore}))
         out.flush()
         os.fsync(out.fileno())
     fresh.replace(file)

@@ -95,6 +95,20 @@ async def find(connection: Connection, number: int) -> Act | None:
     return await cursor.fetchone()
 
 
+async def acts_named(connection: Connection, action: str) -> list[Act]:
+    """All of one kind, oldest first."""
+    cursor = connection.cursor(row_factory=class_row(Act))
+    await cursor.execute("SELECT * FROM audit WHERE action = %(action)s ORDER BY id", {"action": action})
+    return await cursor.fetchall()
+
+
+async def newest_restore(connection: Connection) -> Head | None:
+    """The row that says that the database was brought back from a backup."""
+    cursor = await connection.execute("SELECT id, digest FROM audit WHERE action = 'restore' ORDER BY id DESC LIMIT 1")
+    row = await cursor.fetchone()
+    return Head(*row) if row else None
+
+
 async def acts_from(connection: Connection, first: int, limit: int) -> AsyncIterator[Act]:
     """In their order, read as they are asked for; must run inside a transaction."""
     async with connection.cursor(name="acts", row_factory=class_row(Act)) as cursor:

@@ -223,7 +223,7 @@ class Database:
     async def _prepare(self) -> None:
         async with await AsyncConnection.connect(self._url, **self._options) as connection:
             await _refuse_unsafe(connection)
-            await _migrate(connection)
+            await migrate(connection)
 
 
 async def _refuse_unsafe(connection: Connection) -> None:
@@ -240,7 +240,7 @@ async def _refuse_unsafe(connection: Connection) -> None:
         )
 
 
-async def _migrate(connection: Connection) -> None:
+async def migrate(connection: Connection) -> None:
     """Apply the numbered files that are missing, each in a transaction of its own; replicas take turns."""
     await connection.execute("SELECT pg_advisory_lock(%(key)s)", {"key": MIGRATION_LOCK})
     try:

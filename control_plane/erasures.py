@@ -45,6 +45,18 @@ async def tombstones_of(
     return await cursor.fetchall()
 
 
+async def put_withdrawal(connection: Connection, request_id: UUID) -> None:
+    """Consent was taken back: a backup from before must not bring the picture back."""
+    await connection.execute(
+        "INSERT INTO withdrawals (request_id) VALUES (%(id)s) ON CONFLICT DO NOTHING", {"id": request_id}
+    )
+
+
+async def withdrawn(connection: Connection) -> list[UUID]:
+    cursor = await connection.execute("SELECT request_id FROM withdrawals")
+    return [request_id for (request_id,) in await cursor.fetchall()]
+
+
 async def of_subject(connection: Connection, subject: str, owner: str | None, before: UUID) -> list[UUID]:
     """Records of a subject, locked until the end of the transaction; with an owner, only the owner's."""
     cursor = await connection.execute(

@@ -44,7 +44,7 @@ class Pictures:
             plain, taken = await asyncio.to_thread(_without_metadata, data)
         digest = hashlib.sha256(plain).digest()
         try:
-            await self._store.write(_name(digest), plain)
+            await self._store.write(name_of(digest), plain)
         except (StoreUnavailable, FileNotFoundError) as error:
             raise HistoryUnavailable(
                 "The picture cannot be kept: the place for pictures cannot be written. Send it again in a moment, or "
@@ -56,7 +56,7 @@ class Pictures:
 
     def file(self, sha256: bytes) -> Path | None:
         """Where a kept picture lies, when that is on this machine."""
-        return self._store.file(_name(sha256))
+        return self._store.file(name_of(sha256))
 
     async def read(self, sha256: bytes) -> bytes:
         """The kept picture.
@@ -66,7 +66,7 @@ class Pictures:
             HistoryUnavailable: It cannot be read at present.
         """
         try:
-            return await self._store.read(_name(sha256))
+            return await self._store.read(name_of(sha256))
         except StoreUnavailable as error:
             raise HistoryUnavailable(
                 "The picture cannot be read at present. Try again in a moment.", retry_after_seconds=5, cause=str(error)
@@ -84,10 +84,11 @@ class Pictures:
 
     async def remove(self, sha256: bytes) -> None:
         """Raises StoreUnavailable."""
-        await self._store.remove(_name(sha256))
+        await self._store.remove(name_of(sha256))
 
 
-def _name(sha256: bytes) -> str:
+def name_of(sha256: bytes) -> str:
+    """Under which name a kept picture lies in its store."""
     name = sha256.hex()
     return f"{name[:2]}/{name}.jpg"
 

@@ -15,7 +15,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 600
-CODE = ("control_plane", "handlers", "quarantine", "standalone", "training", "weedwatch", "benchmarks")
+CODE = ("backup", "control_plane", "handlers", "quarantine", "standalone", "training", "weedwatch", "benchmarks")
 LOCKS = ("base", "torch", "benchmark")
 NO_SECRETS_IN = r"\.lock$|package-lock\.json$"  # digests of packages
 

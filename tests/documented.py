@@ -30,6 +30,7 @@ _VARIES = (
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "ID"),
     (re.compile(r"\bww_\w{8}_[\w-]{43}|(?<=\bkey )\w{8}|^\w{8}(?= +(valid|revoked))", re.MULTILINE), "KEY"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[0-9:.Z+]*"), "WHEN"),
+    (re.compile(r"\d{8}T\d{6}Z"), "BACKUP"),
     (re.compile(r"localhost:\d+"), "localhost:PORT"),
     (re.compile(r"\d+(\.\d+)?(?= ?(ms|s|MB|bytes)\b)"), "N"),
     (re.compile(r"(?<=processing_time_ms)\W+[\d.]+"), " N"),
@@ -144,6 +145,7 @@ def run_page(place: Changing, page: str) -> Iterator[Ran]:
 def run(place: Changing, folder: Path, step: Step) -> Ran:
     """Standard output; with standard error behind it where it is to fail."""
     environment = clean_environment() | {"NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
+    environment |= {"WEEDWATCH_STATE_DIR": str(place.stack.state), "WEEDWATCH_MODEL_STORE": str(place.store)}
     environment["PATH"] = f"{ROOT / '.venv/bin'}:{os.environ['PATH']}"
     command = step.command
     if "REQUEST_ID" in command:

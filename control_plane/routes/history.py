@@ -15,7 +15,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 from pydantic import ValidationError
 
-from control_plane import audit, evaluations, history, pictures, uploads
+from control_plane import audit, erasures, evaluations, history, pictures, uploads
 from control_plane.callers import Caller
 from control_plane.database import within
 from control_plane.dependencies import Admin, By, Service
@@ -194,6 +194,8 @@ async def _amend(
         if not after.consent:
             after = history.without_picture(after)
         await history.amend(connection, after)
+        if before.consent and not after.consent:
+            await erasures.put_withdrawal(connection, request_id)
         dropped = before.picture_sha256 is not None and after.picture_sha256 is None
         if dropped and before.picture_sha256:
             await service.removals.want(connection, [before.picture_sha256])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
+from backup.settings import own_variables as backup_variables
 from control_plane.errors import ERRORS
 from control_plane.settings import Settings, variable_names
 from observability import channels
@@ -59,6 +60,7 @@ OTHERS = {
     "MODEL_PATH": "`make archive`: a checkpoint outside of the model store.",
     "LABELS_PATH": "`make archive`: its class_labels.json.",
     "MODEL_ARCHITECTURE": "`make archive`: the torchvision network of a bare state dict.",
+    **{name: f"Backups: {text[0].lower()}{text[1:]}" for name, text in backup_variables().items()},
     **{name: f"`make observe`: {text[0].lower()}{text[1:]}" for name, text in channels.VARIABLES.items()},
 }
 """Variables that others than the control plane read."""

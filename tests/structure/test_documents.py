@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from backup.settings import own_variables
 from control_plane import errors
 from control_plane.settings import variable_names
 from observability import channels
@@ -34,7 +35,7 @@ def test_a_page_made_from_code_is_current(name: str) -> None:
 
 def test_every_setting_stands_in_the_example_file() -> None:
     example = set(re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
-    used = set(variable_names()) | set(channels.VARIABLES)
+    used = set(variable_names()) | set(channels.VARIABLES) | set(own_variables())
     for package in ("standalone", "handlers", "training"):
         for file in (ROOT / package).rglob("*.py"):
             used |= set(VARIABLE.findall(file.read_text()))

@@ -106,12 +106,14 @@ def test_imports_of_the_control_plane_point_downwards(module: str) -> None:
 @pytest.mark.parametrize(
     ("package", "foreign"),
     [
-        ("handlers", {"control_plane", "quarantine", "standalone", "training", "fastapi"}),
-        ("training", {"control_plane", "standalone", "fastapi"}),
+        ("handlers", {"backup", "control_plane", "quarantine", "standalone", "training", "fastapi"}),
+        ("training", {"backup", "control_plane", "standalone", "fastapi"}),
         (
             "control_plane",
-            {"observability", "quarantine", "standalone", "training", "torch", "torchvision", "onnxruntime", "ts"},
+            {"backup", "observability", "quarantine", "standalone", "training"}
+            | {"torch", "torchvision", "onnxruntime", "ts"},
         ),
+        ("backup", {"observability", "quarantine", "training", "torch", "onnxruntime", "ts", "fastapi"}),
         # It loads models in processes of their own only: itself it is light, and knows nothing of the service.
         ("quarantine", {"control_plane", "training", "torch", "torchvision", "onnxruntime", "ts", "fastapi"}),
         ("observability", {"quarantine", "standalone", "training", "handlers", "torch", "fastapi"}),
@@ -135,6 +137,18 @@ def test_imports_of_the_control_plane_point_downwards(module: str) -> None:
 def test_a_part_does_not_import_what_it_must_not_know(package: str, foreign: set[str]) -> None:
     found = {(module, name) for module, names in modules(package).items() for name in names}
     assert not {(module, name) for module, name in found if name.split(".")[0] in foreign}
+
+
+def test_the_client_knows_the_service_only_where_it_backs_it_up() -> None:
+    service = {"backup", "control_plane", "handlers", "quarantine", "standalone"}
+    found = {(module, name) for module, names in modules("weedwatch").items() for name in names}
+    known = {(module, name) for module, name in found if name.split(".")[0] in service}
+    assert known == {("commands.backups", "backup.cli"), ("commands.backups", "backup.cli.main")}
+
+
+def test_backups_know_make_run_only_where_they_find_its_database() -> None:
+    names = {module for module, found in modules("backup").items() if any(n.startswith("standalone") for n in found)}
+    assert names == {"embedded"}
 
 
 def test_the_control_plane_takes_from_the_handler_only_what_a_picture_and_a_frame_is() -> None:

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from weedwatch.commands import audit, erasure, keys, models, photos, service, sightings
+from weedwatch.commands import audit, backups, erasure, keys, models, photos, service, sightings
 from weedwatch.commands.common import Code, code_of, flags, sentence_of
 from weedwatch.errors import WeedwatchError
 
@@ -27,6 +27,8 @@ app.add_typer(sightings.app, name="sightings")
 app.add_typer(keys.app, name="keys")
 app.command()(erasure.erase)
 app.add_typer(audit.app, name="audit")
+for beside in (backups.backup, backups.restore):
+    app.command(context_settings=backups.PLAIN, add_help_option=False)(beside)
 app.add_typer(service.config, name="config")
 
 

@@ -1,0 +1,8 @@
+"""`python -m backup make|restore|list|check|prune|keep`."""
+
+import sys
+
+from backup.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
