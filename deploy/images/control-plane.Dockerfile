@@ -67,7 +67,8 @@ LABEL org.opencontainers.image.title="Weedwatch control plane" \
 
 FROM control-plane AS backup
 COPY --from=postgresql /opt/postgresql /opt/postgresql
+COPY backup /app/backup
 ENV PATH=/opt/venv/bin:/opt/postgresql/server/18/bin:/usr/local/bin:/usr/bin:/bin
 HEALTHCHECK NONE
-ENTRYPOINT ["python", "-m", "weedwatch"]
+ENTRYPOINT ["python", "-m", "backup"]
 LABEL org.opencontainers.image.title="Weedwatch backup"
