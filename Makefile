@@ -5,6 +5,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 TORCH ?=
 PY := .venv/bin/python
+COMPILE := .tools/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate
 export UV_CUSTOM_COMPILE_COMMAND := make lock
 
 .DEFAULT_GOAL := help
@@ -93,10 +94,13 @@ images: ## Build the images (TAG=latest, TORCH=cpu|cuda|wheels:FOLDER, IMAGE=edg
 	@exec $(PYTHON) -m deploy images $(IMAGE) $(if $(TAG),--tag $(TAG)) $(if $(TORCH),--torch $(TORCH))
 
 lock: setup ## Resolve the requirement locks again
-	@.tools/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --group pyproject.toml:dev -o requirements/base.lock pyproject.toml
-	@.tools/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate -c requirements/base.lock -o requirements/torch.lock requirements/torch.in
+	@$(COMPILE) --group pyproject.toml:dev -o requirements/base.lock
+	@$(COMPILE) -c requirements/base.lock -o requirements/torch.lock requirements/torch.in
+	@$(COMPILE) -c requirements/base.lock --group pyproject.toml:control-plane-image -o requirements/control-plane.lock
+	@$(COMPILE) -c requirements/base.lock -c requirements/torch.lock --group pyproject.toml:torchserve -o requirements/torchserve.lock
+	@$(COMPILE) -c requirements/base.lock --no-deps --group pyproject.toml:postgresql -o requirements/backup.lock
 	@# torch is taken from the environment: an override that never applies leaves it and all below it out.
-	@.tools/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate -c requirements/base.lock --override <(printf "%s ; python_version < '3'\n" torch torchvision) -o requirements/benchmark.lock requirements/benchmark.in
+	@$(COMPILE) -c requirements/base.lock --override <(printf "%s ; python_version < '3'\n" torch torchvision) -o requirements/benchmark.lock requirements/benchmark.in
 	@! grep -n '://' requirements/*.lock
 
 clean: ## Remove the environment, built archives and all local state

@@ -33,6 +33,8 @@ HEADERS = {
 def add(app: FastAPI, *, docs: bool = True, connects_to: str | None = None) -> None:
     """The API's own pages only with `docs`; `connects_to`: the provider's origin, where pages fetch their tokens."""
     _describe_errors_as_problems(app)
+    if not UI.exists():  # as in the image, whose pages the edge serves: then these addresses are not ours
+        return
     app.mount("/ui", _WithHeaders(GZipMiddleware(StaticFiles(directory=UI)), {**HEADERS, **WORKER}))
     home = (UI / "index.html").read_text()
     _add_page(app, "/", home, home_policy(home, connects_to))

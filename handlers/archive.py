@@ -5,6 +5,7 @@ standard error, with exit status 1; with 3 where nobody said which source and th
 """
 
 import argparse
+import importlib.util
 import os
 import signal
 import sys
@@ -29,6 +30,8 @@ def ensure_archive(source: ModelSource, output: Path = MODEL_STORE) -> tuple[str
     archive = output / source.archive_name
     if is_current(source, archive):
         return "current", archive
+    if importlib.util.find_spec("torchvision") is None:
+        raise SourceError("There is no torchvision here, which reads model.pth. Build the archive where there is.")
     print(f"Building {archive.name} from {source.checkpoint} …", flush=True)
     from handlers.build import build_archive  # noqa: PLC0415 - torch takes seconds; a current archive needs none
 

@@ -105,6 +105,15 @@ def build_inputs(source: ModelSource) -> dict[str, Any]:
     Raises:
         SourceError: A needed file is absent.
     """
+    return {**content_inputs(source), "packages": {package: installed_version(package) for package in _PACKAGES}}
+
+
+def content_inputs(source: ModelSource) -> dict[str, Any]:
+    """The same without the packages that it is built with: what an archive holds of the source and of our code.
+
+    Raises:
+        SourceError: A needed file is absent.
+    """
     files = {"model.pth": source.checkpoint, "class_labels.json": source.labels}
     files |= {path.name: path for path in (source.card, source.config) if path.exists()}
     files |= {f"samples/{path.name}": path for path in source.samples}
@@ -115,7 +124,6 @@ def build_inputs(source: ModelSource) -> dict[str, Any]:
         "architecture": source.architecture,
         "frame": frame.VERSION,
         "files": {name: _digest(path) for name, path in files.items()},
-        "packages": {package: installed_version(package) for package in _PACKAGES},
     }
 
 

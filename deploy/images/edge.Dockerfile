@@ -19,12 +19,15 @@ RUN --mount=type=cache,target=/root/.cache/uv --mount=type=cache,target=/root/.n
 
 FROM ${NGINX_IMAGE} AS edge
 COPY deploy/nginx/ /etc/nginx/
+COPY deploy/nginx/errors /usr/share/nginx/errors
 COPY --from=pages /build/ui /usr/share/nginx/html/ui
-# A number of its own, and folders that volumes are mounted on: a new volume takes its owner from here.
+# A new volume takes its owner from here.
 RUN install --directory --owner 10001 --group 10001 /certificates
 USER 10001:10001
 EXPOSE 8080 8443
 STOPSIGNAL SIGQUIT
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --start-interval=1s --retries=3 \
+    CMD ["curl", "--fail", "--silent", "--show-error", "http://127.0.0.1:8080/edge/health"]
 ARG VERSION=unknown
 ARG REVISION=unknown
 ARG CREATED=unknown

@@ -20,7 +20,7 @@ FROM packages AS packages-cpu
 COPY requirements/torch.in requirements/torch.lock /locks/
 # The lock has the digests of the registry's builds, which are others; its versions hold.
 RUN --mount=type=cache,target=/root/.cache/uv --mount=type=bind,from=wheels,target=/wheels \
-    grep -oE '^[a-z][a-z0-9-]*==[^ ;]+' /locks/torch.lock > /locks/versions.txt \
+    sed -e '/--hash=/d' -e 's/ *[\]$//' /locks/torch.lock > /locks/versions.txt \
     && if ls /wheels/torch-*.whl > /dev/null 2>&1; then \
         find /wheels -name 'torch-*cpu*.whl' -o -name 'torchvision-*cpu*.whl' \
             | xargs uv pip install --constraints /locks/versions.txt; \
@@ -46,22 +46,36 @@ COPY standalone standalone
 RUN python -m compileall -q . \
     && python -c "import handlers.source, quarantine.watch, standalone.serve_torchserve, standalone.fill_store"
 
-FROM ${PYTHON_IMAGE} AS runtime
-# tini ends what workers leave behind, which Java would not, and hands SIGTERM on.
-RUN apt-get update \
-    && apt-get install --yes --no-install-recommends 'tini=0.19.*' \
-    && rm -rf /var/lib/apt/lists/* \
-    && groupadd --gid 10001 weedwatch \
+FROM ${PYTHON_IMAGE} AS tini
+RUN apt-get update && apt-get install --yes --no-install-recommends 'tini=0.19.*' && rm -rf /var/lib/apt/lists/*
+
+# The base without what only administrators use: shells, package tools, Perl. A shell that is not there opens to nobody.
+# Folders that volumes are mounted on are made here: a new volume takes its owner from them.
+FROM ${PYTHON_IMAGE} AS base
+RUN groupadd --gid 10001 weedwatch \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin weedwatch \
-    && install --directory --owner 10001 --group 10001 /models /quarantine /exchange /logs
-WORKDIR /app
-ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin HOME=/tmp \
+    && install --directory --owner 10001 --group 10001 /state /models /quarantine /exchange /logs /backups \
+        /certificates \
+    && rm -rf /var/cache/* /var/lib/apt /var/log/* /root/.cache /usr/share/doc /usr/share/man /usr/share/locale \
+        /usr/share/perl* /usr/lib/*-linux-gnu/perl* /usr/lib/*-linux-gnu/libperl* /usr/bin/perl* \
+        /usr/lib/*-linux-gnu/gconv /usr/bin/apt* /usr/lib/apt /usr/lib/*-linux-gnu/libapt* /usr/bin/dpkg* \
+        /usr/share/python-wheels /usr/local/lib/python3*/ensurepip /usr/local/lib/python3*/site-packages/* \
+        /bin/dash /bin/bash /bin/rbash /bin/sh
+
+FROM scratch AS runtime
+COPY --from=base / /
+ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 HOME=/tmp \
     PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MALLOC_ARENA_MAX=2 WEEDWATCH_MODEL_STORE=/models
+
+FROM runtime AS torchserve
+# It ends what workers leave behind, which Java would not, and hands SIGTERM on.
+COPY --from=tini /usr/bin/tini /usr/bin/tini
+WORKDIR /app
 USER 10001:10001
 # Inference, management, metrics. Nothing but the control planes may reach them.
 EXPOSE 8080 8081 8082
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
+HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --start-interval=1s --retries=3 \
     CMD ["python", "-IS", "healthcheck.py", "http", "8080", "/ping"]
 ENTRYPOINT ["tini", "--"]
 CMD ["python", "-m", "standalone.serve_torchserve"]
@@ -74,12 +88,12 @@ LABEL org.opencontainers.image.title="Weedwatch TorchServe" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"
 
-FROM runtime AS cuda
+FROM torchserve AS cuda
 COPY --from=packages-cuda /opt/venv /opt/venv
 COPY --from=code /app /app
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 LABEL org.opencontainers.image.title="Weedwatch TorchServe for CUDA"
 
-FROM runtime AS cpu
+FROM torchserve AS cpu
 COPY --from=packages-cpu /opt/venv /opt/venv
 COPY --from=code /app /app

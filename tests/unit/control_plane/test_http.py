@@ -162,6 +162,17 @@ async def test_the_pages_of_the_api_can_be_switched_off(tmp_path: Path) -> None:
     assert seen == [404, 404, 404, 200]
 
 
+async def test_without_the_pages_files_their_addresses_are_not_found_and_the_api_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("control_plane.pages.UI", tmp_path / "ui")
+    async with client(tmp_path) as http:
+        answers = [await http.get(path) for path in ("/", "/ui/app.js", "/docs", "/redoc")]
+        alive = await http.get("/health/live")
+    assert [(each.status_code, each.json()["code"]) for each in answers] == [(404, "not_found")] * 4
+    assert alive.status_code == 200
+
+
 async def test_the_main_port_has_no_metrics_where_they_have_their_own(tmp_path: Path) -> None:
     async with client(tmp_path, metrics_port=free_port()) as http:
         http.headers["Authorization"] = "Bearer the admin token"
