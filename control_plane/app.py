@@ -18,6 +18,7 @@ from control_plane import beside, credentials, oidc, pages, problems
 from control_plane.access import without_policy
 from control_plane.alerts import PrometheusAlerts
 from control_plane.anchor import Anchor
+from control_plane.answers import Answers
 from control_plane.changes import Changes
 from control_plane.counters import Counters
 from control_plane.credentials import KeySecrets
@@ -146,6 +147,7 @@ def create_app(settings: Settings) -> FastAPI:
                 "Idempotency-Status",
                 "RateLimit",
                 "RateLimit-Policy",
+                "X-Cache",
             ],
         )
     app.add_middleware(AllowedHosts, names=allowed(settings.allowed_hosts, settings.host), metrics=metrics)
@@ -264,7 +266,14 @@ async def _open(
         history_days=settings.keep_history_days,
     )
     shadows = Shadows(database, fleet, metrics)
-    predictor = Predictor(fleet=fleet, recorder=recorder, shadows=shadows, pictures=pictures, metrics=metrics)
+    predictor = Predictor(
+        fleet=fleet,
+        recorder=recorder,
+        shadows=shadows,
+        pictures=pictures,
+        answers=Answers(settings.answer_cache, metrics),
+        metrics=metrics,
+    )
     readiness = Readiness(
         predictor=predictor,
         fleet=fleet,

@@ -6,12 +6,14 @@ from contextlib import contextmanager
 
 from starlette.requests import ClientDisconnect, Request
 
+from control_plane.answers import Wish
 from control_plane.errors import ClientLeft, InvalidRequest, ServingError
 from control_plane.history import Prediction
 from control_plane.metrics import PUBLIC_ERROR_TYPES, Metrics
 
 SUCCESS = "Prediction successful"
 REPEATED = "Prediction given again"
+_NO = re.compile(r"(?<![\w-])no-(?:store|cache)(?![\w-])", re.IGNORECASE | re.ASCII)
 _TOLD = ("model", "version", "verdict", "label", "confidence")
 
 
@@ -41,6 +43,14 @@ def sticky(request: Request) -> str | None:
     if given is not None and not re.fullmatch("[\x21-\x7e]{1,255}", given):
         raise InvalidRequest("X-Sticky-Key must be 1 to 255 visible ASCII characters.")
     return given
+
+
+def wish(request: Request) -> Wish:
+    """What the client's Cache-Control allows; what else may stand there is passed over, as HTTP wants it."""
+    told = {word.lower() for value in request.headers.getlist("cache-control") for word in _NO.findall(value)}
+    if "no-store" in told:
+        return Wish.NOTHING
+    return Wish.RENEW if told else Wish.READ
 
 
 def deadline_seconds(request: Request, longest: float) -> float:

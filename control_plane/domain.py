@@ -7,7 +7,7 @@ from typing import Any, Literal
 Verdict = Literal["species", "one_of", "cant_tell", "not_a_target"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Label:
     """One candidate of an answer; `confidence` in 0..1."""
 

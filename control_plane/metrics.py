@@ -108,6 +108,17 @@ class Metrics:
             "weedwatch_idempotency", "Requests with an Idempotency-Key: first, replayed, unknown or conflict.",
             ("outcome",), registry=registry,
         )  # fmt: skip
+        self.answer_cache = Counter(
+            "weedwatch_answer_cache",
+            "Predictions by where the answer came from: hit, miss, or bypass (the client wanted a new one).",
+            ("outcome",), registry=registry,
+        )  # fmt: skip
+        self.answer_cache_entries = Gauge(
+            "weedwatch_answer_cache_entries", "Answers that are kept to be given again.", registry=registry
+        )
+        self.answer_cache_evictions = Counter(
+            "weedwatch_answer_cache_evictions", "Kept answers that had to go for newer ones.", registry=registry
+        )
         self.queue_depth = Gauge("weedwatch_queue_depth", "Requests that wait for a worker.", registry=registry)
         self.queue_limit = Gauge(
             "weedwatch_queue_limit", "Requests that may wait for workers of one version.", registry=registry
@@ -256,6 +267,8 @@ class Metrics:
             self.errors.labels(code)
         for outcome in ("first", "replayed", "unknown", "conflict"):
             self.idempotency.labels(outcome)
+        for outcome in ("hit", "miss", "bypass"):
+            self.answer_cache.labels(outcome)
         for result in ("passed", "wrong", "error"):
             self.probes.labels(result)
         for outcome in ("ready", "refused"):

@@ -7,6 +7,7 @@ from time import monotonic
 from uuid import UUID
 
 from control_plane import history, tracing
+from control_plane.answers import Answers, Source, Wish
 from control_plane.archives import Archive, Reference
 from control_plane.counts import Counts
 from control_plane.dispatch import Priority
@@ -64,6 +65,8 @@ class Asked:
     """Whose share of the queue it takes."""
     sticky: str | None = None
     """Who has the same key has the same version; the request id when there is none."""
+    wish: Wish = Wish.NOTHING
+    """Whether an answer of before will do."""
     presence: Presence = field(default_factory=Presence)
 
 
@@ -77,18 +80,28 @@ class Recorded:
     """Of the version that answered, in the order of its outputs."""
     ranked: tuple[Label, ...] = ()
     """All that the version said, best first; the row holds as much as was asked for."""
+    source: Source | None = None
+    """Where it came from; None where no answers are kept."""
 
 
 class Predictor:
     """From a checked picture to a recorded answer."""
 
     def __init__(
-        self, *, fleet: Fleet, recorder: Recorder, shadows: Shadows, pictures: Pictures, metrics: Metrics
+        self,
+        *,
+        fleet: Fleet,
+        recorder: Recorder,
+        shadows: Shadows,
+        pictures: Pictures,
+        answers: Answers,
+        metrics: Metrics,
     ) -> None:
         self._fleet = fleet
         self._recorder = recorder
         self._shadows = shadows
         self._pictures = pictures
+        self._answers = answers
         self._metrics = metrics
         self.counts = Counts(metrics)
 
@@ -100,13 +113,13 @@ class Predictor:
             ClientLeft: The client left before there was an answer.
         """
         served, role = self._fleet.choose(asked.model, asked.version, asked.sticky or str(asked.request_id))
-        outcome = "internal_error"
+        outcome, source = "internal_error", None
         try:
             async with asked.presence.waiting():  # what has an answer is recorded, whoever is there
                 try:
                     # A canary that has died must leave time for stable.
                     patience = CANARY_PATIENCE if role == "canary" and asked.version is None else 1.0
-                    inference = await self._infer(served, picture, asked, patience)
+                    inference, source = await self._find_or_infer(served, picture, asked, patience)
                 except (ModelNotLoaded, DeadlineExceeded):
                     # The version may have been taken away meanwhile, or be a sick canary: once more, by stable.
                     stable = self._fleet.stable_of(served.archive.model)
@@ -114,7 +127,7 @@ class Predictor:
                         raise
                     served.window.note(None)
                     served, role = stable, "stable"
-                    inference = await self._infer(served, picture, asked)
+                    inference, source = await self._find_or_infer(served, picture, asked)
             row = await self._row(served, role, picture, asked, inference, started)
             in_database = await self._recorder.record(row)
             outcome = row.verdict
@@ -130,13 +143,16 @@ class Predictor:
             ids = {"trace_id": trace_id.get() or asked.request_id.hex, "request_id": str(asked.request_id)}
             self.counts.ended(served.key, role, outcome, monotonic() - started, ids)
             if span := tracing.current.get():
-                span.set(_facts(served, role, outcome))
-        served.window.note(row.processing_seconds)
-        served.last_success = monotonic()
+                span.set(_facts(served, role, outcome, source))
+        if source != "hit":  # which says nothing of how the version does
+            served.window.note(row.processing_seconds)
+            served.last_success = monotonic()
         self.counts.answered(served.key, row.label, row.confidence)
-        if in_database and picture.shape is None:  # a tensor was made for one version: another may want it otherwise
+        # A tensor was made for one version: another may want it otherwise. A canary's answer that is given again was
+        # compared when it was given first; a shadow may not have been there then.
+        if in_database and picture.shape is None and (source, role) != ("hit", "canary"):
             self._shadows.copy(picture, row)
-        return Recorded(row, in_database, served.archive.labels, inference.predictions)
+        return Recorded(row, in_database, served.archive.labels, inference.predictions, source)
 
     async def probe(self, served: Served, reference: Reference, *, request_id: UUID, deadline: float) -> Label:
         """The best label of a reference picture by the same way, without a record."""
@@ -146,6 +162,22 @@ class Predictor:
         check_answer(served.archive, inference)
         served.last_success = monotonic()
         return inference.predictions[0]
+
+    async def _find_or_infer(
+        self, served: Served, picture: Picture, asked: Asked, patience: float = 1.0
+    ) -> tuple[Inference, Source | None]:
+        if not self._answers.on:
+            return await self._infer(served, picture, asked, patience), None
+        if asked.wish is Wish.NOTHING:
+            return await self._infer(served, picture, asked, patience), self._answers.count("bypass")
+        slot = self._answers.slot(served, picture.sha256)
+        source: Source = "miss" if asked.wish is Wish.READ else "bypass"
+        if slot and source == "miss" and (labels := self._answers.find(slot, max(asked.top_k, LEAST_TOP_K))):
+            return Inference(labels, {}), self._answers.count("hit")
+        inference = await self._infer(served, picture, asked, patience)
+        if slot:
+            self._answers.keep(slot, served, inference.predictions)
+        return inference, self._answers.count(source)
 
     async def _infer(self, served: Served, picture: Picture, asked: Asked, patience: float = 1.0) -> Inference:
         """`patience`: the share of the time that is left."""
@@ -211,13 +243,14 @@ class Predictor:
         return history.with_picture(row, kept.sha256, kept.taken) if kept else row
 
 
-def _facts(served: Served, role: Role, outcome: str) -> tracing.Attributes:
+def _facts(served: Served, role: Role, outcome: str, source: Source | None) -> tracing.Attributes:
     model, version = served.key
     return {
         "weedwatch.model": model,
         "weedwatch.version": version,
         "weedwatch.role": role,
         "weedwatch.outcome": outcome,
+        **({"weedwatch.cache": source} if source else {}),
     }
 
 

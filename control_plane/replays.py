@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 
 from control_plane import idempotency
+from control_plane.answers import Source
 from control_plane.database import Database, within
 from control_plane.errors import ClientLeft, Conflict, DatabaseUnavailable, DeadlineExceeded, InvalidRequest
 from control_plane.history import Prediction
@@ -42,6 +43,8 @@ class Standing(Enum):
 class Given:
     row: Prediction
     standing: Standing
+    source: Source | None = None
+    """Where a first answer came from."""
 
 
 def key_of(headers: Sequence[str]) -> str | None:
@@ -86,7 +89,7 @@ class Replays:
         else:
             recorded = await self._work(claim, work, claimed=found)
             known = found and recorded.in_database
-            given = Given(recorded.row, Standing.FIRST if known else Standing.UNKNOWN)
+            given = Given(recorded.row, Standing.FIRST if known else Standing.UNKNOWN, recorded.source)
         self._metrics.idempotency.labels(given.standing.value).inc()
         return given
 

@@ -93,6 +93,13 @@ class Settings(BaseSettings):
     queue_pixels: int = Field(
         400_000_000, ge=1, description="Pixels that may wait for a worker, of all pictures together."
     )
+    answer_cache: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="Answers that are kept in memory, to be given again to the same picture by the same version; "
+        "0: none. 10 000 take about 9 MB, at most 15.",
+    )
     spool_max_bytes: int = Field(
         2**30, ge=4096, description="Records that may wait on the disk while PostgreSQL is away, in bytes."
     )

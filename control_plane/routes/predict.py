@@ -5,13 +5,14 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from control_plane import asking, tracing, uploads
+from control_plane.answers import Source
 from control_plane.callers import Caller
 from control_plane.dependencies import By, CorrelationId, RequestId, Service
 from control_plane.errors import ServingError
@@ -66,11 +67,28 @@ _BODY: dict[str, Any] = {
             "schema": {"type": "integer", "minimum": 1},
             "description": "Milliseconds that the client will wait; shortens the service's own deadline.",
         },
+        {
+            "name": "Cache-Control",
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string"},
+            "description": "no-cache: a new answer, where answers are kept. no-store: nor is this one kept.",
+        },
     ],
+}
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "headers": {
+            "X-Cache": {
+                "schema": {"type": "string", "enum": list(get_args(Source))},
+                "description": "Where answers are kept: whether this is one of before, or why not.",
+            }
+        }
+    }
 }
 
 
-@router.post(_PATH, summary="Name what is on a photo", openapi_extra=_BODY)
+@router.post(_PATH, summary="Name what is on a photo", openapi_extra=_BODY, responses=_RESPONSES)
 async def predict(
     request: Request,
     response: Response,
@@ -82,9 +100,12 @@ async def predict(
     """The answer is recorded in the history before it is given."""
     with asking.counted(service.metrics):
         given = await _predict(request, service, caller, request_id, correlation_id)
-    asking.tell(request, given.row, asking.REPEATED if given.standing is Standing.REPLAYED else asking.SUCCESS)
+    told = {"cache": given.source} if given.source else {}
+    asking.tell(request, given.row, asking.REPEATED if given.standing is Standing.REPLAYED else asking.SUCCESS, **told)
     if given.standing in _SAID:
         response.headers.update(_SAID[given.standing])
+    if given.source:
+        response.headers["X-Cache"] = given.source
     return Answer.of(given.row, service.blur(caller))
 
 
@@ -148,6 +169,7 @@ async def _predict(
         correlation_id=correlation_id,
         traceparent=request.state.traceparent,
         sticky=asking.sticky(request),
+        wish=asking.wish(request),
         presence=request.state.presence,
         owner=caller.owner,
         caller=caller.identity,
@@ -158,7 +180,8 @@ async def _predict(
         return service.predictor.predict(picture, asked, started=started)
 
     if key is None:
-        return Given((await work()).row, Standing.FIRST)
+        recorded = await work()
+        return Given(recorded.row, Standing.FIRST, recorded.source)
     claim = Claim(caller.owner or ANYBODY, key, _digest(picture, options), request_id)
     return await service.replays.once(claim, work, deadline=asked.deadline, presence=asked.presence)
 

@@ -87,6 +87,29 @@ _ROWS = (
         (Prom(f"sum by (outcome) (rate(weedwatch_idempotency_total{{{REPLICA}}}[$__rate_interval]))", "{{outcome}}"),),
         width=9,
     ),
+    Panel(
+        "answer-cache",
+        "Answers given again",
+        "hit: the answer to the same picture was kept. miss: it was not. bypass: the client wanted a new one. Nothing "
+        "while no answers are kept (WEEDWATCH_ANSWER_CACHE).",
+        "timeseries",
+        "reqps",
+        (Prom(f"sum by (outcome) (rate(weedwatch_answer_cache_total{{{REPLICA}}}[$__rate_interval]))", "{{outcome}}"),),
+        width=12,
+        stacked=True,
+    ),
+    Panel(
+        "kept-answers",
+        "Kept answers",
+        "How many are kept in memory, and how many have to go for newer ones: many in an hour, more room would help.",
+        "timeseries",
+        "short",
+        (
+            Prom(f"sum(weedwatch_answer_cache_entries{{{REPLICA}}})", "kept"),
+            Prom(f"sum(increase(weedwatch_answer_cache_evictions_total{{{REPLICA}}}[1h]))", "gone in an hour"),
+        ),
+        width=12,
+    ),
 )
 
 _ANSWERED = 'weedwatch_prediction_confidence_count{job="control_plane", model="plants", version="%s"}'

@@ -32,6 +32,7 @@ CONTROL_PLANE = (
     ("readiness", "replays"),
     ("prediction",),
     ("shadow",),
+    ("answers",),
     ("erasure", "retention"),
     ("recording",),
     ("spool",),

@@ -65,7 +65,7 @@ def _of_answers(
 ) -> list[Figure]:
     answers = busy.all()
     bad = [f"{each.status} {each.code}" for each in answers if each.status != 200]
-    foreign = [f"version {each.version} at {each.ended_at:.1f}" for each in busy.ok() if not _is_live(each, live)]
+    foreign = [f"version {each.version} at {each.ended_at:.1f}" for each in busy.ok() if not is_live(each, live)]
     p99_quiet, p99_busy = (quantile([each.seconds for each in log.ok()], 0.99) for log in (quiet, busy))
     return [
         none_of("requests that failed", bad, len(answers), context.say),
@@ -76,7 +76,7 @@ def _of_answers(
     ]
 
 
-def _is_live(answer: Operation, live: list[tuple[float, float, str]]) -> bool:
+def is_live(answer: Operation, live: list[tuple[float, float, str]]) -> bool:
     """Asked and answered while only one version was live, it must be that; else it may be either."""
     for begin, end, version in live:
         if begin <= answer.ended_at - answer.seconds and answer.ended_at <= end:
