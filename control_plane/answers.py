@@ -82,13 +82,20 @@ class Answers:
 
     def slot(self, served: Served, picture_sha256: bytes) -> Slot | None:
         """None as long as nobody knows what exactly answers: its archive is being read, or has gone."""
+        digest = self.look_at(served)
+        return None if digest is None else Slot(digest, picture_sha256)
+
+    def look_at(self, served: Served) -> bytes | None:
+        """The digest of what TorchServe has loaded; read in the background when that is new."""
+        if not self.on:
+            return None
         loaded = self._loaded.get(served)
         if loaded is None or loaded.registered_at != served.registered_at:
             loaded = self._loaded[served] = _Loaded(served.registered_at)
             task = asyncio.create_task(self._read(served, loaded))
             self._reading.add(task)
             task.add_done_callback(self._reading.discard)
-        return None if loaded.digest is None else Slot(loaded.digest, picture_sha256)
+        return loaded.digest
 
     def find(self, slot: Slot, top_k: int) -> tuple[Label, ...] | None:
         """The best `top_k` labels, or as many as there are; None when so many are not kept."""

@@ -161,6 +161,7 @@ class Predictor:
         inference = await served.lane.run(item, served.send, pixels=0, deadline=deadline, priority=Priority.PROBE)
         check_answer(served.archive, inference)
         served.last_success = monotonic()
+        self._answers.look_at(served)  # before it answers anybody
         return inference.predictions[0]
 
     async def _find_or_infer(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from tests.hostile.absent import absent
 from tests.hostile.bombs import bombs
+from tests.hostile.caching import caching
 from tests.hostile.multipart import multipart
 from tests.hostile.mutations import mutations
 from tests.hostile.parameters import parameters
@@ -24,5 +25,6 @@ def families(mutations_per_format: int) -> dict[str, Family]:
         "polyglots": polyglots,
         "multipart": multipart,
         "parameters": parameters,
+        "caching": caching,
         "mutations": lambda: mutations(mutations_per_format),
     }

@@ -1,6 +1,6 @@
 """One hostile request as bytes, and how to write one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 BOUNDARY = "weedwatch-boundary"
@@ -34,9 +34,10 @@ def hostile(
     method: str = "POST",
     chunked: bool = False,
     with_length: bool = True,
+    headers: Sequence[str] = (),
 ) -> Hostile:
     """A well-formed HTTP request around whatever the body is."""
-    lines = [f"{method} {target} HTTP/1.1", "Host: localhost", "Connection: close", "Accept: */*"]
+    lines = [f"{method} {target} HTTP/1.1", "Host: localhost", "Connection: close", "Accept: */*", *headers]
     if content_type is not None:
         lines.append(f"Content-Type: {content_type}")
     if chunked:
