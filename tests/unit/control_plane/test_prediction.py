@@ -35,7 +35,7 @@ class Around:
     asked: int = 0
     error: ServingError | None = None
     rows: list[Prediction] = field(default_factory=list)
-    copied: list[Role] = field(default_factory=list)
+    copied: list[str] = field(default_factory=list)
 
     def choose(self, *_: Any) -> tuple[Served, Role]:
         return self.versions[self.role], self.role
