@@ -9,7 +9,7 @@ COMPILE := .tools/bin/uv pip compile -q --universal --python-version 3.11 --gene
 export UV_CUSTOM_COMPILE_COMMAND := make lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run observe stop test check audit lock archive train-demo bench images secrets up down deploy rollback pin prove prove-spine prove-core prove-rooms prove-models prove-doors prove-observability prove-stack clean
+.PHONY: help setup run observe stop test check audit coverage lock archive train-demo bench images fetch secrets up down deploy rollback pin prove prove-spine prove-core prove-rooms prove-models prove-doors prove-observability prove-stack clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ test: ## Everything: check, then the tests against the real components, then the
 	@rm -f .coverage*
 	@$(MAKE) check COVERAGE='--cov --cov-report='
 	@$(PY) -m pytest --cov --cov-append --cov-report=term:skip-covered tests/integration tests/acceptance
+
+coverage: setup ## What the last `make test` ran through, as pages in htmlcov/
+	@.venv/bin/coverage html -q && echo "htmlcov/index.html"
 
 bench: setup ## Measure against TorchServe, LitServe and a bare loop (ten minutes; QUICK=1: two)
 	@exec $(PY) -m benchmarks $(if $(QUICK),--quick)
@@ -92,6 +95,9 @@ pin: ## Write the digests of other people's images into .env, where a registry c
 
 images: ## Build the images (TAG=latest, TORCH=cpu|cuda|wheels:FOLDER, IMAGE=edge for one)
 	@exec $(PYTHON) -m deploy images $(IMAGE) $(if $(TAG),--tag $(TAG)) $(if $(TORCH),--torch $(TORCH))
+
+fetch: ## Get the images of TAG: from WEEDWATCH_REGISTRY, else built here
+	@exec $(PYTHON) -m deploy fetch $(TAG)
 
 lock: setup ## Resolve the requirement locks again
 	@$(COMPILE) --group pyproject.toml:dev -o requirements/base.lock

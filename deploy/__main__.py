@@ -5,17 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 
-from deploy import building, pin, rollback, secret_files, up, update
+from deploy import building, fetch, pin, release, rollback, secret_files, up, update, verify
 from deploy.errors import CannotDeploy
 
 # A command is a module with SUMMARY, add_options(parser) and run(options), which gives the exit status.
 COMMANDS = {
     "images": building,
+    "fetch": fetch,
     "secrets": secret_files,
     "up": up,
     "update": update,
     "rollback": rollback,
     "pin": pin,
+    "release": release,
+    "verify": verify,
 }
 
 

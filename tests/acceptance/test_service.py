@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from control_plane.version import VERSION
 from tests.acceptance.conftest import SAMPLES, Service
 
 PROBLEM = "application/problem+json"
@@ -182,7 +183,7 @@ def test_history_as_csv_cannot_start_a_formula(service: Service, photo: bytes) -
 
 
 def test_health_info_and_pages_tell_what_is_there(service: Service) -> None:
-    assert service.http.get("/health").json() == {"status": "ok", "version": "0.1.0", "model_loaded": True}
+    assert service.http.get("/health").json() == {"status": "ok", "version": VERSION, "model_loaded": True}
     assert service.http.get("/health/live").json() == {"live": True}
     ready = service.http.get("/health/ready").json()
     assert ready["ready"]

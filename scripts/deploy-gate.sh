@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# All that the key of a deployment may do on this host. In ~/.ssh/authorized_keys of the account that deploys:
+#   restrict,command="/srv/weedwatch/scripts/deploy-gate.sh" ssh-ed25519 …
+# Then `ssh HOST deploy v1.2.3`, `ssh HOST rollback v1.2.3` (only if that runs) and `ssh HOST status` work.
+set -euo pipefail
+
+refuse() {
+  echo "Only 'deploy vX.Y.Z', 'rollback vX.Y.Z' and 'status' are done here." >&2
+  exit 64
+}
+
+recorded() { cat ".git/weedwatch-$1" 2>/dev/null || true; }
+
+deploy() { # What is checked out must be what runs, so a failure puts both back.
+  local before
+  before=$(git rev-parse HEAD)
+  git fetch --quiet origin "refs/tags/$1:refs/tags/$1"
+  git checkout --quiet --detach "$1"
+  echo "$before" >.git/weedwatch-before
+  echo "$1" >.git/weedwatch-deployed
+  if make fetch TAG="${1#v}" && make deploy TAG="${1#v}"; then return; fi
+  rm .git/weedwatch-deployed
+  git checkout --quiet --detach "$before"
+  echo "$1 was not started; what ran before goes on." >&2
+  return 1
+}
+
+rollback() {
+  if [ "$(recorded deployed)" != "$1" ]; then
+    echo "$1 does not run here, so there is nothing to go back from."
+    return
+  fi
+  git checkout --quiet --detach "$(recorded before)"
+  make rollback
+  rm .git/weedwatch-deployed
+}
+
+main() { # Read to its end before anything runs: a checkout changes this very file.
+  local verb tag rest
+  cd "$(dirname "$0")/.."
+  read -r verb tag rest <<<"${SSH_ORIGINAL_COMMAND-$*}" || true
+  [ -z "$rest" ] || refuse
+  case $verb in
+    deploy | rollback) [[ $tag =~ ^v[0-9]+\.[0-9]+\.[0-9]+$ ]] || refuse ;;
+    status) [ -z "$tag" ] || refuse ;;
+    *) refuse ;;
+  esac
+  exec 9>.git/weedwatch-deploying
+  flock --wait 900 9 || { echo "Another deployment is at work on this host." >&2; exit 75; }
+  case $verb in
+    deploy) deploy "$tag" ;;
+    rollback) rollback "$tag" ;;
+    status) git describe --tags --always && docker compose ps ;;
+  esac
+}
+
+main "$@"
+exit
