@@ -280,5 +280,5 @@ def _unmount(place: Place) -> None:
     """What a killed engine left mounted, innermost first."""
     mounted = [line.split(" ")[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
     below = (f"{place.run}/", f"{place.folder.resolve() / 'data'}/")
-    for path in sorted((each for each in mounted if each.startswith(below)), key=len, reverse=True):
+    for path in sorted((each for each in mounted if f"{each}/".startswith(below)), key=len, reverse=True):
         subprocess.run(["umount", "-l", path], capture_output=True, timeout=30, check=False)
