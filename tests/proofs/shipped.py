@@ -1,8 +1,9 @@
 """The proof of what is shipped, on a Docker engine: `python -m tests.proofs.shipped` (LINE, SHARE, RESUME and CASE)."""
 
 from tests.proofs.harness import Line, prove
+from tests.proofs.stack_lines import line_3_backup
 
-LINES: tuple[Line, ...] = ()
+LINES = (Line(3, "A backup under load, everything destroyed, all restored", line_3_backup.run, minutes=20),)
 
 if __name__ == "__main__":
     raise SystemExit(prove("stack", "The proof of what is shipped", LINES))
