@@ -231,6 +231,7 @@ async def _open(
             queue_cost=settings.queue_pixels,
             metrics=metrics,
             torchserves=len(torchserves),
+            batch_pictures=settings.batch_pictures,
         ),
         share=share,
         metrics=metrics,

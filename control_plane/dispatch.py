@@ -60,12 +60,21 @@ def cost_of(pixels: int) -> int:
 class Dispatcher:
     """Of one version. How many calls may be in each TorchServe at once is told by whoever watches them."""
 
-    def __init__(self, *, queue_size: int, queue_cost: int, metrics: Metrics, torchserves: int = 1) -> None:
+    def __init__(
+        self,
+        *,
+        queue_size: int,
+        queue_cost: int,
+        metrics: Metrics,
+        torchserves: int = 1,
+        batch_pictures: int = MAX_BATCH,
+    ) -> None:
         self._capacities = [0] * torchserves
         self._busy = [0] * torchserves
         self._held: set[int] = set()
         self._queue_size = queue_size
         self._queue_cost = queue_cost
+        self._batch_pictures = batch_pictures
         self._queues: dict[Priority, deque[_Waiting]] = {priority: deque() for priority in Priority}
         self._waiting_cost = 0
         self._shares: dict[str, int] = {}  # what each caller has waiting, by cost
@@ -230,7 +239,7 @@ class Dispatcher:
         queue = next((queue for queue in self._queues.values() if queue), None)
         if queue is None:
             return []
-        share = min(MAX_BATCH, math.ceil(len(queue) / self.capacity))
+        share = min(self._batch_pictures, math.ceil(len(queue) / self.capacity))
         batch: list[_Waiting] = []
         size = 0
         while queue and len(batch) < share:

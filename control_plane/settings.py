@@ -93,6 +93,9 @@ class Settings(BaseSettings):
     queue_pixels: int = Field(
         400_000_000, ge=1, description="Pixels that may wait for a worker, of all pictures together."
     )
+    batch_pictures: int = Field(
+        8, ge=1, le=64, description="Pictures that a call to TorchServe takes along at most; more pay on a GPU."
+    )
     answer_cache: int = Field(
         0,
         ge=0,

@@ -17,7 +17,7 @@ from standalone.settings import ROOT, without_secrets
 # TorchServe and its workers get these variables of ours and no other: what they cannot read they cannot leak.
 PASSED_ON = (
     "PATH", "HOME", "USER", "LANG", "LC_", "TZ", "LD_", "CUDA_", "NVIDIA_", "ORT_", "MALLOC_",
-    "WEEDWATCH_MAX_PIXELS", "WEEDWATCH_EXCHANGE_DIR",
+    "WEEDWATCH_MAX_PIXELS", "WEEDWATCH_EXCHANGE_DIR", "WEEDWATCH_CUDA_PRECISION",
 )  # fmt: skip
 # No performance data: Java would keep a file of it where every user can see its name.
 LIMITS = (

@@ -37,10 +37,14 @@ class Worker:
 
 
 class Queue:
-    def __init__(self, capacity: int, queue_size: int = 100, queue_cost: int = 10**12) -> None:
+    def __init__(
+        self, capacity: int, queue_size: int = 100, queue_cost: int = 10**12, batch_pictures: int = MAX_BATCH
+    ) -> None:
         self.worker = Worker()
         self.send: Send = self.worker.send
-        self.dispatcher = Dispatcher(queue_size=queue_size, queue_cost=queue_cost, metrics=Metrics())
+        self.dispatcher = Dispatcher(
+            queue_size=queue_size, queue_cost=queue_cost, metrics=Metrics(), batch_pictures=batch_pictures
+        )
         self.dispatcher.set_capacity(0, capacity)
 
     async def ask(
@@ -96,6 +100,16 @@ async def test_a_free_worker_takes_its_fair_share_of_what_waits() -> None:
     await asyncio.gather(*tasks)
     assert queue.worker.calls[2] == ["0", "1", "2"]
     assert max(map(len, queue.worker.calls)) <= MAX_BATCH
+
+
+@pytest.mark.parametrize("most", [2, 32])
+async def test_a_call_takes_along_as_many_as_the_operator_wants(most: int) -> None:
+    queue = Queue(1, batch_pictures=most)
+    tasks = queue.start("first", *[str(n) for n in range(32)])
+    await settle()
+    queue.worker.gate.set()
+    await asyncio.gather(*tasks)
+    assert max(map(len, queue.worker.calls)) == most
 
 
 async def test_nothing_waits_for_a_batch_to_fill() -> None:

@@ -15,7 +15,7 @@ from handlers.archive import ensure_archive, main
 from handlers.checkpoint import load_checkpoint
 from handlers.errors import SourceError
 from handlers.export import export_onnx, export_program
-from handlers.plant_classifier import load_network, rank, softmax
+from handlers.plant_classifier import load_network, rank, softmax, torch_network
 from handlers.preprocessing import InputSpec, preprocess
 from handlers.reference import draw
 from handlers.source import HANDLERS, ModelSource, is_current
@@ -173,3 +173,17 @@ def test_the_command_prints_the_path_last_and_takes_its_defaults_from_the_enviro
 def test_the_command_says_on_standard_error_what_to_change(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--output", str(tmp_path)], {"MODEL_PATH": str(tmp_path / "model.pth")}) == 1
     assert "model.pth cannot be read" in capsys.readouterr().err
+
+
+def test_the_exported_program_can_compute_in_bfloat16_and_answers_nearly_the_same(
+    archive: Path, tmp_path: Path
+) -> None:
+    """On the processor here, which knows bfloat16 too; on CUDA it is the same switch."""
+    folder = unpack(archive, tmp_path)
+    pixels = np.random.default_rng(7).normal(size=(4, 3, 64, 64)).astype(np.float32)
+    exact = torch_network(folder / "model.pt2", "cpu")(pixels)
+    rounded = torch_network(folder / "model.pt2", "cpu", "bfloat16")(pixels)
+    assert exact.dtype == rounded.dtype == np.float32
+    assert 0 < np.abs(softmax(exact) - softmax(rounded)).max() < 0.02  # what readiness forgives
+    with pytest.raises(ValueError, match="WEEDWATCH_CUDA_PRECISION"):
+        torch_network(folder / "model.pt2", "cpu", "float8")

@@ -1,0 +1,1 @@
+"""What `deploy/kubernetes` renders to, and what must hold of it."""
