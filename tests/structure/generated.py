@@ -60,6 +60,7 @@ OTHERS = {
     "MODEL_PATH": "`make archive`: a checkpoint outside of the model store.",
     "LABELS_PATH": "`make archive`: its class_labels.json.",
     "MODEL_ARCHITECTURE": "`make archive`: the torchvision network of a bare state dict.",
+    "WEEDWATCH_CUDA_PRECISION": "TorchServe on a GPU: float32, or bfloat16, which is faster and less exact.",
     **{name: f"Backups: {text[0].lower()}{text[1:]}" for name, text in backup_variables().items()},
     **{name: f"`make observe`: {text[0].lower()}{text[1:]}" for name, text in channels.VARIABLES.items()},
 }
