@@ -105,14 +105,20 @@ class Subject:
         return found
 
 
-def look(docker: Docker, files: Sequence[Path], secrets: Mapping[str, str] | None = None) -> Subject:
-    """Look at a project that runs: `files` are its Compose files, in their order.
+def look(docker: Docker, folder: Path, files: Sequence[Path] = (), secrets: Mapping[str, str] | None = None) -> Subject:
+    """Look at a project that runs.
+
+    Args:
+        docker: With the environment that the project was started with.
+        folder: Where it was started.
+        files: Its Compose files in their order; those of COMPOSE_FILE when empty.
+        secrets: Where a secret is from → its value.
 
     Raises:
         DockerFailed: It cannot be looked at.
     """
     options = [word for path in files for word in ("--file", str(path))]
-    config = docker.json("compose", *options, "--profile", "*", "config", "--format", "json")
+    config = json.loads(docker.run("compose", *options, "--profile", "*", "config", "--format", "json", folder=folder))
     wanted = f"label=com.docker.compose.project={config['name']}"
     ids = docker.run("ps", "--all", "--quiet", "--filter", wanted).split()
     with ThreadPoolExecutor(AT_ONCE) as pool:

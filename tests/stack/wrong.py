@@ -48,7 +48,7 @@ def tiny(docker: Docker, files: Sequence[Path]) -> Iterator[Subject]:
     options = [word for path in files for word in ("--file", str(path))]
     try:
         own.run("compose", *options, "up", "--detach", "--build", "--wait", seconds=UP_SECONDS)
-        yield look(own, files, {"the planted one": secret})
+        yield look(own, FOLDER, files, {"the planted one": secret})
     finally:
         own.run("compose", *options, "down", "--volumes", "--rmi=local", "--timeout=2", seconds=UP_SECONDS)
 

@@ -5,6 +5,7 @@ set -e
 if [ "$1" = nginx ] || [ "$1" = nginx-debug ]; then
     for file in /docker-entrypoint.d/*; do
         [ -x "$file" ] || continue
+        # shellcheck disable=SC1090
         case "$file" in
             *.envsh) . "$file" ;;
             *.sh) "$file" ;;

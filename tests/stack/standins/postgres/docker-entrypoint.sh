@@ -36,6 +36,7 @@ fill_cluster() {
         sql --dbname postgres --set db="$POSTGRES_DB" <<<'CREATE DATABASE :"db";'
     fi
     for file in /docker-entrypoint-initdb.d/*; do
+        # shellcheck disable=SC1090
         case "$file" in
             *.sh) if [ -x "$file" ]; then "$file"; else . "$file"; fi ;;
             *.sql) sql --dbname "$POSTGRES_DB" -f "$file" ;;
