@@ -46,6 +46,7 @@ ON_LOOPBACK: Mapping[str, frozenset[int]] = {"grafana": frozenset({3000})}
 LOOPBACK = ("127.0.0.1", "::1")
 SOCKET = "docker.sock"
 MAY_HAVE_SOCKET = frozenset({"docker-proxy"})
+AT_ONCE = 3
 CPU_ROUNDING = 0.011
 PAGE = 4096
 
@@ -135,7 +136,7 @@ def _bindings(container: Container) -> Iterator[tuple[int, str, int]]:
 def reachable(subject: Subject) -> Iterator[str]:
     """From each network, and from outside, only those answer that may."""
     places = [*subject.networks.items(), (FOREIGN, FOREIGN)]
-    with ThreadPoolExecutor(3) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         for faults in pool.map(lambda place: list(_reachable_from(subject, *place)), places):
             yield from faults
 
@@ -203,14 +204,19 @@ def _used_by_others() -> set[int]:
 
 def names(subject: Subject) -> Iterator[str]:
     """On each network a service's name leads to its containers there, and no other name leads anywhere."""
-    for short, network in subject.networks.items():
-        wanted = {name: {name} for name in subject.config["services"]}
-        wanted |= {alias: set(services) for alias, (places, services) in ALIASES.items() if short in places}
-        found = reach(subject.docker, network, [], sorted(wanted)).names
-        for name, services in sorted(wanted.items()):
-            there = {each.addresses.get(network) for each in subject.running if each.service in services} - {None}
-            if set(found[name]) != there:
-                yield f"{short}: {name} is {', '.join(found[name]) or 'nowhere'}, not {len(there)} of its containers"
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for faults in pool.map(lambda place: list(_names_on(subject, *place)), subject.networks.items()):
+            yield from faults
+
+
+def _names_on(subject: Subject, short: str, network: str) -> Iterator[str]:
+    wanted = {name: {name} for name in subject.config["services"]}
+    wanted |= {alias: set(services) for alias, (places, services) in ALIASES.items() if short in places}
+    found = reach(subject.docker, network, [], sorted(wanted)).names
+    for name, services in sorted(wanted.items()):
+        there = {each.addresses.get(network) for each in subject.running if each.service in services} - {None}
+        if set(found[name]) != there:
+            yield f"{short}: {name} is {', '.join(found[name]) or 'nowhere'}, not {len(there)} of its containers"
 
 
 def secrets(subject: Subject) -> Iterator[str]:

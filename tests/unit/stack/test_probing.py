@@ -195,5 +195,6 @@ def test_what_a_probe_tells_is_read() -> None:
         "NoNewPrivs": "1",
         "Seccomp": "2",
     }
-    told = {"processes": [process], "root": "EROFS", "memory": 1, "pids": None, "cpus": 0.5, "listening": [1]}
+    entering = {**process, "command": "runc init", "Uid": "0"}
+    told = {"processes": [process, entering], "root": "EROFS", "memory": 1, "pids": None, "cpus": 0.5, "listening": [1]}
     assert read_inside(told) == Inside([Process("x", 10001, 0, 0xA80425FB, True, 2)], "EROFS", 1, None, 0.5, [1])
