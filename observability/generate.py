@@ -51,7 +51,7 @@ def files(setup: Setup) -> dict[str, str]:
     """Path → text, of everything."""
     return {
         **monitoring(setup),
-        "prometheus/compose.yml": _yaml(prometheus.configuration(prometheus.COMPOSE)),
+        "prometheus/compose.yml": _yaml(prometheus.configuration(prometheus.COMPOSE, setup.factor)),
         "prometheus/tests.yml": _yaml(rules.tests(setup.places)),
         "grafana/reader.sql": reader.script(),
         "panels.md": page.panels(),

@@ -1,11 +1,18 @@
 """The proof of what is shipped, on a Docker engine: `python -m tests.proofs.shipped` (LINE, SHARE, RESUME and CASE)."""
 
 from tests.proofs.harness import Line, prove
-from tests.proofs.stack_lines import line_3_backup, line_4_images
+from tests.proofs.stack_lines import (
+    line_1_whole,
+    line_3_backup,
+    line_4_images,
+    line_6_cache,
+)
 
-LINES = (
-    Line(3, "A backup under load, everything destroyed, all restored", line_3_backup.run, minutes=20),
-    Line(4, "Images are small, light and closed", line_4_images.run, minutes=30),
+LINES: tuple[Line, ...] = (
+    Line(1, "The whole stack, in production's form", line_1_whole.run, 40),
+    Line(3, "A backup under load, everything destroyed, all restored", line_3_backup.run, 20),
+    Line(4, "Images are small, light and closed", line_4_images.run, 40),
+    Line(6, "Repeated pictures: the answer cache, and a swap beside it", line_6_cache.run, 15),
 )
 
 if __name__ == "__main__":

@@ -210,7 +210,10 @@ def _base(docker: Docker, suite: str, labels: Mapping[str, str | None], say: Say
             )
             if done.returncode != 0:
                 raise CannotBuild(f"mmdebstrap could not make {suite}: {done.stderr.strip()[-1500:]}")
-            trusts = " ".join(f"{each}={BUNDLE}" for each in ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE"))
+            trusts = " ".join(
+                f"{each}={BUNDLE}"
+                for each in ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+            )
             changes = (f"LABEL {LABEL}={wanted}", f"ENV {trusts}", 'CMD ["bash"]')
             options = [word for change in changes for word in ("--change", change)]
             docker.run("import", *options, str(archive), image, seconds=BUILD_SECONDS)
