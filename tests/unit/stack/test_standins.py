@@ -1,5 +1,7 @@
 """What stands in for which image, and when it is made again."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,3 +51,12 @@ def test_a_base_is_made_again_for_other_certificates(tmp_path: Path, monkeypatch
     without = base_digest("bookworm")
     (tmp_path / "own.crt").write_text("one")
     assert len({without, base_digest("bookworm"), base_digest("forky")}) == 3
+
+
+@pytest.mark.parametrize(("program", "pattern"), [("hadolint", "**/*.Dockerfile"), ("shellcheck", "**/*.sh")])
+def test_their_dockerfiles_and_scripts_are_sound(program: str, pattern: str) -> None:
+    files = sorted(Path(standins.__file__).parent.glob(pattern))
+    checker = Path(sys.executable).with_name(program)
+    done = subprocess.run([checker, *files], capture_output=True, text=True, check=False)
+    assert files
+    assert (done.returncode, done.stdout) == (0, "")
