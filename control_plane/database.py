@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
 PREPARE_SECONDS = 300.0  # a migration of a large table, or another replica at it
 MIGRATION_LOCK = 7309862314  # any number; one for the whole service
+BREAKS = b"-- Breaks older versions."
+"""First line of a migration after which the version before cannot work any more. Else a rollback needs no database."""
 SAFE_SETTINGS = {
     "fsync": "on",
     "full_page_writes": "on",
@@ -240,6 +242,18 @@ async def _refuse_unsafe(connection: Connection) -> None:
         )
 
 
+def _refuse_newer(applied: Mapping[str, bool], known: set[str]) -> None:
+    """An older version goes on working on a newer one's tables, unless a migration says that it breaks that."""
+    newer = [name for name in applied if name not in known]
+    if broken := [name for name in newer if applied[name]]:
+        raise UnsafeDatabase(
+            f"This database was changed by a newer version of the service in a way that this one cannot work with "
+            f"({', '.join(broken)}). Start the newer version, or restore a backup from before the update."
+        )
+    if newer:
+        log.info("the database is of a newer version, which this one can work with", extra={"migrations": newer})
+
+
 async def migrate(connection: Connection) -> None:
     """Apply the numbered files that are missing, each in a transaction of its own; replicas take turns."""
     await connection.execute("SELECT pg_advisory_lock(%(key)s)", {"key": MIGRATION_LOCK})
@@ -248,14 +262,21 @@ async def migrate(connection: Connection) -> None:
             "CREATE TABLE IF NOT EXISTS migrations "
             "(name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
         )
-        rows = await connection.execute("SELECT name FROM migrations")
-        applied = {name for (name,) in await rows.fetchall()}
-        for file in sorted(MIGRATIONS.glob("*.sql")):
+        known = "SELECT FROM information_schema.columns WHERE table_name = 'migrations' AND column_name = 'breaks'"
+        if not (await connection.execute(known)).rowcount:
+            await connection.execute("ALTER TABLE migrations ADD COLUMN breaks boolean NOT NULL DEFAULT false")
+        rows = await connection.execute("SELECT name, breaks FROM migrations ORDER BY name")
+        applied = dict(await rows.fetchall())
+        files = sorted(MIGRATIONS.glob("*.sql"))
+        _refuse_newer(applied, {file.name for file in files})
+        for file in files:
             if file.name in applied:
                 continue
+            text = file.read_bytes()
+            row = {"name": file.name, "breaks": text.startswith(BREAKS)}
             async with connection.transaction():
-                await connection.execute(file.read_bytes())
-                await connection.execute("INSERT INTO migrations (name) VALUES (%(name)s)", {"name": file.name})
+                await connection.execute(text)
+                await connection.execute("INSERT INTO migrations VALUES (%(name)s, now(), %(breaks)s)", row)
             log.info("migration applied", extra={"migration": file.name})
     finally:
         await connection.execute("SELECT pg_advisory_unlock(%(key)s)", {"key": MIGRATION_LOCK})

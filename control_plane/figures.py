@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import psutil
 from prometheus_client.exposition import choose_encoder
 
+from control_plane import logs
 from control_plane.anchor import Anchor
 from control_plane.certificates import Certificates
 from control_plane.counts import Counts
@@ -73,6 +74,7 @@ class Figures:
         self._machine = Machine(metrics, settings.state_dir, Certificates(settings.certificates))
         self._looking: asyncio.Task[None] | None = None
         self._gone: dict[Key, float] = {}
+        self._dropped = logs.dropped()
         metrics.queue_limit.set(settings.queue_size)
         metrics.spool_limit_bytes.set(settings.spool_max_bytes)
         metrics.build.labels(VERSION).set(1)
@@ -118,6 +120,9 @@ class Figures:
         metrics.leader.set(self._share.leads)
         metrics.replicas.set(self._share.replicas)
         metrics.audit_intact.set(self._anchor.is_intact)
+        dropped = logs.dropped()
+        metrics.log_lines_dropped.inc(dropped - self._dropped)
+        self._dropped = dropped
         oldest = self._intake.oldest
         waited = (datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0
         metrics.uploads_waiting.set(max(0.0, waited))

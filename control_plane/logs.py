@@ -8,13 +8,14 @@ import os
 import re
 import sys
 import threading
-import time
+from collections import deque
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 
 GATHER_SECONDS = 0.2
-MOST_GATHERED = 1000
+MOST_GATHERED = 10_000
+FLUSH_SECONDS = 2.0
 LOG_BYTES = 20 * 2**20
 LOG_FILES = 5
 
@@ -50,20 +51,29 @@ def without_credentials(path: str) -> str:
     return _RANDOM.sub(lambda found: f"{found[0][:4]}…", path)
 
 
-class Gathered(logging.handlers.MemoryHandler):
-    """Gathers lines and has them written together a few times a second; from a warning on at once.
+class Gathered(logging.Handler):
+    """Gathers lines and has them written together a few times a second, by a thread; from a warning on at once.
 
-    Written one by one, among all else, they cost a request three times as much. A process that is killed takes those of
-    its last fifth of a second along.
+    Written one by one, among all else, they cost a request three times as much. And whoever reads the output may stop:
+    then the thread waits and the service does not. What is too much is dropped and counted. A process that is killed
+    takes the lines of its last fifth of a second along.
     """
 
     def __init__(self, target: logging.Handler, seconds: float = GATHER_SECONDS) -> None:
-        super().__init__(MOST_GATHERED, flushLevel=logging.WARNING, target=target)
+        super().__init__()
+        self.lock = None  # appending needs none, and nobody may wait for who writes
+        self.dropped = 0
+        self._target = target
         self._seconds = seconds
-        self._any = threading.Event()
-        threading.Thread(target=self._flush_again_and_again, name="log lines", daemon=True).start()
+        self._gathered: deque[logging.LogRecord] = deque()
+        self._any, self._now, self._idle = threading.Event(), threading.Event(), threading.Event()
+        self._idle.set()
+        threading.Thread(target=self._write_again_and_again, name="log lines", daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
+        if len(self._gathered) >= MOST_GATHERED:
+            self.dropped += 1
+            return
         # What belongs to the moment: by the time it is written others are at work.
         if record.args:
             record.msg, record.args = record.getMessage(), None
@@ -71,14 +81,41 @@ class Gathered(logging.handlers.MemoryHandler):
             vars(record).setdefault("request_id", current)
         if (trace := trace_id.get()) is not None:
             vars(record).setdefault("trace_id", trace)
-        super().emit(record)
+        self._gathered.append(record)
+        self._idle.clear()
         self._any.set()
+        if record.levelno >= logging.WARNING:
+            self._now.set()
 
-    def _flush_again_and_again(self) -> None:
+    def flush(self) -> None:
+        """Have all of it written, and wait for that; not for ever, since the reader may have stopped."""
+        self._now.set()
+        self._any.set()
+        self._idle.wait(FLUSH_SECONDS)
+
+    def _write_again_and_again(self) -> None:
+        told = 0
         while self._any.wait():
+            self._now.wait(self._seconds)
             self._any.clear()
-            time.sleep(self._seconds)
-            self.flush()
+            self._now.clear()
+            while self._gathered:
+                self._target.handle(self._gathered.popleft())
+            if self.dropped > told:
+                self._target.handle(_dropped(self.dropped - told))
+                told = self.dropped
+            if not self._any.is_set():
+                self._idle.set()
+
+
+def _dropped(count: int) -> logging.LogRecord:
+    fields = {"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING", "module": "logs"}
+    return logging.makeLogRecord({**fields, "msg": "log lines were dropped: nobody took them", "count": count})
+
+
+def dropped() -> int:
+    """Lines that this process could not write."""
+    return sum(each.dropped for each in logging.getLogger().handlers if isinstance(each, Gathered))
 
 
 class RotatingFile(logging.handlers.RotatingFileHandler):

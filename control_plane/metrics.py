@@ -241,6 +241,9 @@ class Metrics:
         self.disk_total = Gauge(
             "weedwatch_machine_disk_total_bytes", "Size of the disk with the state folder.", registry=registry
         )
+        self.log_lines_dropped = Counter(
+            "weedwatch_log_lines_dropped", "Log lines that were dropped since nobody took them.", registry=registry
+        )
         self.build = Gauge(
             "weedwatch_build", "Always 1; which version of Weedwatch runs.", ("version",), registry=registry
         )

@@ -4,8 +4,12 @@ import json
 import logging
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from control_plane import logs
 from control_plane.logs import Gathered, JsonFormatter, RotatingFile, without_credentials
@@ -22,6 +26,13 @@ def write(handler: logging.Handler, *messages: str) -> None:
         handler.handle(
             logging.makeLogRecord({"msg": message, "levelname": "INFO", "levelno": logging.INFO, "name": "x"})
         )
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def messages(file: Path) -> list[str]:
@@ -55,7 +66,7 @@ def test_every_line_carries_the_request_id_of_who_logs(tmp_path: Path) -> None:
     logs.request_id.reset(token)
     write(handler, "outside")
     assert not (tmp_path / "a.jsonl").read_text()
-    handler.close()
+    handler.flush()
     target.close()
     lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
     assert [line.get("request_id") for line in lines] == ["0192", None]
@@ -67,14 +78,33 @@ def test_lines_are_written_by_themselves_and_a_warning_at_once(tmp_path: Path) -
     write(handler, "first")
     assert not messages(file)
     handler.handle(logging.makeLogRecord({"msg": "%s!", "args": ("second",), "levelno": logging.WARNING, "name": "x"}))
-    assert messages(file) == ["first", "second!"]
-    by_itself = Gathered(target, 0.01)
-    write(by_itself, "third")
-    deadline = time.monotonic() + 60
-    while messages(file)[-1] != "third" and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert messages(file) == ["first", "second!", "third"]
+    wait_until(lambda: messages(file) == ["first", "second!"])
+    write(Gathered(target, 0.01), "third")
+    wait_until(lambda: messages(file) == ["first", "second!", "third"])
     target.close()
+
+
+def test_a_reader_that_stops_holds_nobody_up_and_what_was_dropped_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "MOST_GATHERED", 5)
+    monkeypatch.setattr(logs, "FLUSH_SECONDS", 0.1)
+    goes_on, said = threading.Event(), []
+
+    class Stuck(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            assert goes_on.wait(60)
+            said.append((record.getMessage(), getattr(record, "count", None)))
+
+    handler = Gathered(Stuck(), 0.0)
+    write(handler, "first")
+    wait_until(lambda: not handler._gathered)  # the thread has it, and waits
+    write(handler, *(f"line {number}" for number in range(8)))
+    handler.handle(logging.makeLogRecord({"msg": "bad", "levelno": logging.ERROR, "name": "x"}))
+    handler.flush()
+    assert handler.dropped == 4
+    goes_on.set()
+    wait_until(lambda: len(said) == 7)
+    assert [message for message, _ in said[:6]] == ["first", *(f"line {number}" for number in range(5))]
+    assert said[6] == ("log lines were dropped: nobody took them", 4)
 
 
 def test_nothing_is_logged_where_that_is_asked_for(tmp_path: Path) -> None:
