@@ -266,7 +266,7 @@ async def migrate(connection: Connection) -> None:
         if not (await connection.execute(known)).rowcount:
             await connection.execute("ALTER TABLE migrations ADD COLUMN breaks boolean NOT NULL DEFAULT false")
         rows = await connection.execute("SELECT name, breaks FROM migrations ORDER BY name")
-        applied = dict(await rows.fetchall())
+        applied: dict[str, bool] = dict(await rows.fetchall())
         files = sorted(MIGRATIONS.glob("*.sql"))
         _refuse_newer(applied, {file.name for file in files})
         for file in files:

@@ -14,7 +14,10 @@ from tests.proofs.harness import Context
 from tests.proofs.results import Figure, at_most, for_the_record, is_true, none_of
 from tests.proofs.samples import samples
 from tests.proofs.stack_lines.ground import images, ready_engine
+from tests.stack import probing, wrong
+from tests.stack.docker import Docker
 from tests.stack.project import SERVICES, Project, cannot_run, project, wait_for
+from tests.stack.subject import look
 
 PYTHON = "python:3.11.14-slim-bookworm"
 READY_SECONDS = 240.0
@@ -27,7 +30,8 @@ def run(context: Context) -> list[Figure]:
     with ready_engine(context) as docker:
         tag = images(context, docker)
         with project(docker, context.root, context.folder, tag) as made:
-            return [*_configured(context, made), *_run(context, made), *_gone(context, made)]
+            figures = [*_configured(context, made), *_run(context, made), *_gone(context, made)]
+        return [*figures, *wrong.figures(docker, context.say)]
 
 
 def _configured(context: Context, made: Project) -> list[Figure]:
@@ -56,6 +60,7 @@ def _run(context: Context, made: Project) -> list[Figure]:
         request_id, row = _prediction(context, made)
         figures += row
         figures += _watched(made)
+        figures += _probed(context, made)
         figures += _back_again(context, made)
         figures += _alert(context, made)
     figures += _kept(context, made, request_id)
@@ -150,6 +155,17 @@ def _watched(made: Project) -> list[Figure]:
     return [
         is_true("its metrics in Prometheus", count is not None, f"{count} predictions counted"),
         is_true("all that Prometheus asks answers", up is not None, ", ".join(up or ["not all"])),
+    ]
+
+
+def _probed(context: Context, made: Project) -> list[Figure]:
+    """What it must not do and not let reach, asked by containers beside it."""
+    context.say("asking from containers beside it")
+    secrets = probing.secrets_in(made.folder / "deploy" / "secrets")
+    subject = look(Docker(made.environment), made.folder, secrets=secrets)
+    return [
+        *probing.figures(subject, context.say),
+        none_of("services that were not looked at", probing.missing(subject, SERVICES), len(SERVICES), context.say),
     ]
 
 
