@@ -50,7 +50,7 @@ def main() -> int:
         server_header=False,
         proxy_headers=False,  # uvicorn's own default believes every process of this machine; see trusted_proxies
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
-        http=connections.protocol(app.state.metrics),
+        http=connections.protocol(app.state.metrics, ending=app.state.ending),
         ws="none",
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
@@ -58,6 +58,7 @@ def main() -> int:
         config,
         is_ready=lambda: app.state.parts.readiness.is_ready,
         patience_seconds=settings.ready_first_seconds,
+        ending=app.state.ending,
     )
     with contextlib.suppress(KeyboardInterrupt):
         server.run()

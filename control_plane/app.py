@@ -26,6 +26,7 @@ from control_plane.database import Database, UnsafeDatabase, within
 from control_plane.dependencies import Parts
 from control_plane.dispatch import Dispatcher
 from control_plane.door import Door, Keeper
+from control_plane.draining import Ending
 from control_plane.erasure import Erasure
 from control_plane.errors import DatabaseUnavailable
 from control_plane.evaluation import Evaluator
@@ -105,7 +106,7 @@ def create_app(settings: Settings) -> FastAPI:
         async with AsyncExitStack() as stack:
             if tracer:
                 stack.push_async_callback(tracer.close)
-            app.state.parts = await _open(stack, settings, metrics, token, key_secrets, issuer, store)
+            app.state.parts = await _open(stack, settings, metrics, token, key_secrets, issuer, store, app.state.ending)
             if settings.metrics_port is not None:
                 figures: Figures = app.state.parts.figures
                 beside_us = beside.serving(metrics, figures, settings.metrics_host, settings.metrics_port)
@@ -124,6 +125,7 @@ def create_app(settings: Settings) -> FastAPI:
         responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
     )
     app.state.metrics = metrics
+    app.state.ending = Ending()
     for routes in (predict, history, models, health, info, status, inference_protocol, keys, access, audit, erasures):
         app.include_router(routes.router)
     problems.add_handlers(app, metrics)
@@ -179,6 +181,7 @@ async def _open(
     key_secrets: KeySecrets,
     issuer: Issuer | None,
     store: Store,
+    ending: Ending,
 ) -> Parts:
     database = Database(
         settings.database_url.get_secret_value(),
@@ -282,6 +285,7 @@ async def _open(
         recorder=recorder,
         metrics=metrics,
         probe_seconds=settings.probe_seconds,
+        ending=ending,
     )
     series = Series(metrics)
     anchor = Anchor(database, settings.state_dir / "audit", settings.replica)

@@ -16,6 +16,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from control_plane.draining import Ending, has_unread
 from control_plane.errors import InvalidRequest, RequestTimeout, ServingError
 from control_plane.logs import request_id
 from control_plane.metrics import Metrics
@@ -59,10 +60,11 @@ class _Owes(Enum):
 
 
 class Connection(HttpToolsProtocol):
-    """Made by `protocol`, which gives it its patience and metrics."""
+    """Made by `protocol`, which gives it its patience, metrics, and word of the service's end."""
 
     patience: Patience
     metrics: Metrics
+    ending: Ending
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -125,6 +127,8 @@ class Connection(HttpToolsProtocol):
             return  # `_feed` goes on
         self._check_framing()
         super().on_headers_complete()
+        if self.ending.begun:
+            self.cycle.keep_alive = False
         self._owes, self._since = _Owes.BODY, self.loop.time()
         self._body_bytes = self._framed_bytes = 0
         self._pieces, self._gathered = [], 0
@@ -186,6 +190,35 @@ class Connection(HttpToolsProtocol):
         if self._owes is _Owes.BODY:
             self._since = self.loop.time()  # from here on it owes the rest only
         super().on_response_complete()
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is asked on it, nor has begun to be."""
+        if self.transport.is_closing() or (self.cycle is not None and not self.cycle.response_complete):
+            return False
+        return not self._has_begun
+
+    @property
+    def _has_begun(self) -> bool:
+        """Whether a part of a request's head has come, or waits to be read."""
+        if self._owes is _Owes.HEADERS and self._header_bytes:
+            return True
+        return has_unread(self.transport.get_extra_info("socket").fileno())
+
+    def end_with_answer(self) -> None:
+        """The service ends: the answer to what is under way is the last one here."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        if self.is_idle or self.transport.is_closing():
+            self.transport.close()
+        else:
+            self.end_with_answer()
+
+    def timeout_keep_alive_handler(self) -> None:
+        if self.is_idle:  # else a request has just come
+            super().timeout_keep_alive_handler()
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -286,6 +319,7 @@ class Connection(HttpToolsProtocol):
         return b"".join([STATUS_LINE[error.kind.status], *lines, b"\r\n", bytes(response.body)])
 
 
-def protocol(metrics: Metrics, patience: Patience = Patience()) -> type[Connection]:
+def protocol(metrics: Metrics, patience: Patience = Patience(), ending: Ending | None = None) -> type[Connection]:
     """The class to give to uvicorn as `http`."""
-    return type("Connection", (Connection,), {"metrics": metrics, "patience": patience})
+    given = {"metrics": metrics, "patience": patience, "ending": ending or Ending()}
+    return type("Connection", (Connection,), given)

@@ -11,6 +11,7 @@ import uuid_utils.compat as uuid
 
 from control_plane.archives import Reference
 from control_plane.database import Database, UnsafeDatabase
+from control_plane.draining import Ending
 from control_plane.errors import DatabaseUnavailable, ServingError
 from control_plane.failures import Key
 from control_plane.lifecycle import Fleet
@@ -21,7 +22,7 @@ from control_plane.served import Proof, Served
 
 log = logging.getLogger(__name__)
 
-Reason = Literal["records", "no_model", "no_worker", "wrong_answers", "unproven", "silent"]
+Reason = Literal["stopping", "records", "no_model", "no_worker", "wrong_answers", "unproven", "silent"]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 
 TOLERANCE = 0.02  # of a pinned confidence: other processors round otherwise, a wrong model is far off
@@ -38,6 +39,7 @@ class Readiness:
         recorder: Recorder,
         metrics: Metrics,
         probe_seconds: float,
+        ending: Ending,
     ) -> None:
         self.since = datetime.now(UTC)  # when it became ready, or ceased to be
         self._was_ready = False
@@ -47,6 +49,7 @@ class Readiness:
         self._recorder = recorder
         self._metrics = metrics
         self._probe_seconds = probe_seconds
+        self._ending = ending
         self._next: dict[Key, int] = {}
         self._database_was_good: bool | None = None
 
@@ -67,6 +70,8 @@ class Readiness:
         """The reasons, each with its sentence."""
         told: dict[Reason, str] = {}
         stable = self._fleet.stable
+        if self._ending.begun:
+            told["stopping"] = "It is draining: what is under way is answered, then it ends."
         if not self._recorder.can_record:
             told["records"] = "Neither PostgreSQL nor the spool can hold records at present."
         if stable is None:

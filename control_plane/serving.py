@@ -1,4 +1,4 @@
-"""uvicorn's server, with a beginning that fits one replica among others."""
+"""uvicorn's server, with a beginning and an end that fit one replica among others."""
 
 import asyncio
 import logging
@@ -8,18 +8,32 @@ from time import monotonic
 
 import uvicorn
 
+from control_plane import draining
+from control_plane.connections import Connection
+from control_plane.draining import Ending
+
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.1
+HANDSHAKE_SECONDS = 0.2  # so long connections that have begun may take to be made
+TAKING_SECONDS = 1.0  # and at most so long to be taken, by a process that has much to do
+IDLE_SECONDS = 1.0  # who has a connection and begins no request within it will have to make a new one
 
 
 class Server(uvicorn.Server):
-    """Listens once it is ready, or after a while: before that a proxy finds nobody there, and asks another replica."""
+    """Listens once it is ready, or after a while: before that a proxy finds nobody there, and asks another replica.
 
-    def __init__(self, config: uvicorn.Config, *, is_ready: Callable[[], bool], patience_seconds: float) -> None:
+    It ends without a lost request: no new connection begins, those that are made are taken, and each is closed with an
+    answer, or when nothing has been asked on it for a while.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, *, is_ready: Callable[[], bool], patience_seconds: float, ending: Ending
+    ) -> None:
         super().__init__(config)
         self._is_ready = is_ready
         self._patience_seconds = patience_seconds
+        self._ending = ending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         start = self.lifespan.startup
@@ -40,3 +54,35 @@ class Server(uvicorn.Server):
                     log.warning("not ready yet; listening all the same, so that it can be asked why")
                 return
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        began = monotonic()
+        await self._drain()
+        if (seconds := self.config.timeout_graceful_shutdown) is not None:  # all of it takes no longer than before
+            self.config.timeout_graceful_shutdown = max(1, int(seconds - (monotonic() - began)))
+        await super().shutdown(sockets)
+
+    async def _drain(self) -> None:
+        self._ending.begun = True
+        for connection in self._connections():
+            connection.end_with_answer()
+        listeners = [listener for server in self.servers for listener in server.sockets]
+        began = monotonic()
+        if all(map(draining.let_no_new_one_begin, listeners)):
+            await self._sleep(HANDSHAKE_SECONDS)
+            while monotonic() < began + TAKING_SECONDS and any(
+                draining.has_unread(each.fileno()) for each in listeners
+            ):
+                await self._sleep(0.01)
+        for server in self.servers:
+            server.close()
+        while monotonic() < began + IDLE_SECONDS and any(each.is_idle for each in self._connections()):
+            await self._sleep(0.02)
+
+    def _connections(self) -> list[Connection]:
+        return [each for each in self.server_state.connections if isinstance(each, Connection)]
+
+    async def _sleep(self, seconds: float) -> None:
+        """Not at all when somebody insists, by a second Ctrl-C."""
+        if not self.force_exit:
+            await asyncio.sleep(seconds)

@@ -12,7 +12,8 @@ CONTROL_PLANE = (
     ("__main__",),
     ("app",),
     ("beside",),
-    ("pages", "connections", "serving"),
+    ("serving",),
+    ("pages", "connections"),
     (
         *("routes.predict", "routes.history", "routes.health", "routes.info", "routes.models", "routes.status"),
         *("routes.inference_protocol", "routes.keys", "routes.access", "routes.audit"),
@@ -65,7 +66,7 @@ CONTROL_PLANE = (
     ("stores",),
     ("exif", "subjects"),
     ("domain", "rollout", "guard", "alerts", "failures", "evidence", "golden", "certificates", "self_signed"),
-    ("credentials", "presence", "oidc"),
+    ("credentials", "presence", "oidc", "draining"),
     ("errors", "protection"),
     ("settings", "access"),
     ("version", "callers", "provider", "allowance", "secret_files"),

@@ -9,6 +9,7 @@ from time import monotonic
 import uvicorn
 from starlette.responses import PlainTextResponse
 
+from control_plane.draining import Ending
 from control_plane.serving import Server
 
 SECONDS = 60.0
@@ -39,7 +40,7 @@ async def until_it_listens(port: int) -> None:
 async def started(ready: asyncio.Event, patience: float) -> AsyncIterator[tuple[Server, int]]:
     port = free_port()
     config = uvicorn.Config(PlainTextResponse("hello"), port=port, log_config=None, lifespan="off")
-    server = Server(config, is_ready=ready.is_set, patience_seconds=patience)
+    server = Server(config, is_ready=ready.is_set, patience_seconds=patience, ending=Ending())
     task = asyncio.create_task(server._serve())  # without its handlers of signals, which are the test's own
     try:
         yield server, port
