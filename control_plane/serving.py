@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import monotonic
 
 import uvicorn
@@ -69,20 +69,21 @@ class Server(uvicorn.Server):
         listeners = [listener for server in self.servers for listener in server.sockets]
         began = monotonic()
         if all(map(draining.let_no_new_one_begin, listeners)):
-            await self._sleep(HANDSHAKE_SECONDS)
-            while monotonic() < began + TAKING_SECONDS and any(
-                draining.has_unread(each.fileno()) for each in listeners
-            ):
-                await self._sleep(0.01)
+            await self._while(lambda: True, until=began + HANDSHAKE_SECONDS)
+            await self._while(lambda: _has_untaken(listeners), until=began + TAKING_SECONDS)
         for server in self.servers:
             server.close()
-        while monotonic() < began + IDLE_SECONDS and any(each.is_idle for each in self._connections()):
-            await self._sleep(0.02)
+        await self._while(lambda: any(each.is_idle for each in self._connections()), until=began + IDLE_SECONDS)
 
     def _connections(self) -> list[Connection]:
         return [each for each in self.server_state.connections if isinstance(each, Connection)]
 
-    async def _sleep(self, seconds: float) -> None:
+    async def _while(self, holds: Callable[[], bool], *, until: float) -> None:
         """Not at all when somebody insists, by a second Ctrl-C."""
-        if not self.force_exit:
-            await asyncio.sleep(seconds)
+        while holds() and monotonic() < until and not self.force_exit:
+            await asyncio.sleep(0.02)
+
+
+def _has_untaken(listeners: Iterable[socket.socket]) -> bool:
+    """Whether there are connections that nobody has taken yet."""
+    return any(draining.has_unread(listener.fileno()) for listener in listeners)

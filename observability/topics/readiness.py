@@ -94,7 +94,8 @@ _NOW = (
     Panel(
         "not-ready-reasons",
         "Why it cannot serve",
-        "Red while a reason holds. records: neither PostgreSQL nor the spool can keep answers. no_model, no_worker, "
+        "Red while a reason holds. stopping: it is being ended. records: neither PostgreSQL nor the spool can keep "
+        "answers. no_model, no_worker, "
         "wrong_answers, unproven, silent: see the runbook of NotReady.",
         "state",
         "none",
