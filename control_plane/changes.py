@@ -178,8 +178,8 @@ class Changes:
             if served is None:
                 return "loading", "The archive is being read."
             wanted = self._fleet.workers_of(operation.model, version)
-            if not all(place.ready >= wanted for place in served.places):
-                return "loading", next((p.reason for p in served.places if p.reason), None) or "Workers are loading."
+            if not all(place.ready >= wanted for place in served.there):
+                return "loading", next((p.reason for p in served.there if p.reason), None) or "Workers are loading."
             if not served.is_proven:
                 failure = served.proof.failure or "The reference pictures have not all answered yet."
                 return "proving", f"Version {version}: {failure}"

@@ -34,6 +34,7 @@ LEAST_CPU_SECONDS = 1.0  # between two looks; a shorter time says nothing
 ACTIONS = ("rollout", "promote", "promote-forced", "rollback", "evaluate")
 GONE_SECONDS = 3600.0  # so long after a version has gone its counters are told
 OFF = "The metrics are switched off here (WEEDWATCH_METRICS=off)."
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
 Page = tuple[bytes, str]
 """A body and its media type."""
 
@@ -95,7 +96,7 @@ class Figures:
         return encode(self._metrics.registry), media_type
 
     async def torchserve_page(self, number: str) -> Page:
-        """The metrics of a TorchServe, as it tells them; 1 is the first in the settings.
+        """The metrics of a TorchServe (1 is the first in the settings), as it tells them; nothing where it is not there.
 
         Raises:
             InvalidRequest, NotFound: There is no such one.
@@ -105,8 +106,10 @@ class Figures:
             raise InvalidRequest("`number` must be the number of a TorchServe: 1 for the first.")
         if not 1 <= int(number) <= len(self._torchserves):
             raise NotFound(f"There is no TorchServe number {number}; there are {len(self._torchserves)}.")
+        if not self._fleet.whereabouts.is_there(int(number) - 1):
+            return b"", TEXT
         try:
-            return await self._torchserves[int(number) - 1].metrics(), "text/plain; version=0.0.4; charset=utf-8"
+            return await self._torchserves[int(number) - 1].metrics(), TEXT
         except TorchServeUnreachable as error:
             raise ModelNotLoaded(str(error)) from error
 
@@ -126,8 +129,10 @@ class Figures:
         oldest = self._intake.oldest
         waited = (datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0
         metrics.uploads_waiting.set(max(0.0, waited))
-        for number, answers in enumerate(self._fleet.answers, 1):
-            metrics.torchserve_up.labels(str(number)).set(answers)
+        metrics.torchserve_up.clear()
+        for number, answers in enumerate(self._fleet.answers):
+            if self._fleet.whereabouts.is_there(number):
+                metrics.torchserve_up.labels(str(number + 1)).set(answers)
         self._look_at_pool()
         self._look_at_versions()
         self._look_at_models()

@@ -23,8 +23,8 @@ from control_plane.failures import Failures, Key, load_failures
 from control_plane.metrics import Metrics
 from control_plane.replicas import Share
 from control_plane.rollout import Role, Rollout
-from control_plane.served import Place, Proof, Served, memory_of, why_none_is_ready
-from control_plane.torchserve import Item, Refusal, TorchServe, TorchServeUnreachable, Worker
+from control_plane.served import Place, Proof, Served, Whereabouts, memory_of, why_none_is_ready
+from control_plane.torchserve import Item, Refusal, TorchServe, TorchServeAbsent, TorchServeUnreachable, Worker
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Fleet:
         self.workers = workers  # of a version in each TorchServe, unless it has a number of its own
         self.rollouts: dict[str, Rollout] = {}
         self.failures = Failures()
-        self.torchserves = len(torchserves)
+        self.whereabouts = Whereabouts([False] * len(torchserves))
         self.answers = [False] * len(torchserves)  # whether each TorchServe did when it was last looked at
         self.is_alone: Callable[[], bool] = lambda: False
         self._torchserves = torchserves
@@ -75,6 +75,11 @@ class Fleet:
         self._wanted: set[Key] = set()
         metrics.queue_depth.set_function(lambda: sum(each.lane.waiting for each in self._served.values()))
         metrics.in_flight.set_function(lambda: sum(each.lane.busy for each in self._served.values()))
+
+    @property
+    def torchserves(self) -> int:
+        """How many there are at present."""
+        return self.whereabouts.count
 
     @property
     def stable(self) -> Served | None:
@@ -229,13 +234,24 @@ class Fleet:
     def _serve(self, archive: Archive) -> Served:
         async def send(torchserve: int, items: Sequence[Item]) -> Sequence[Outcome]:
             began = monotonic()
-            outcomes = await self._torchserves[torchserve].infer(
-                archive.model, archive.version, items, by_name=archive.reads_names
-            )
+            try:
+                outcomes = await infer(torchserve, items)
+            except ModelNotLoaded:
+                # It may have ended just now, as in an update of a cluster: once more, where workers are ready.
+                other = next((n for n, place in enumerate(places) if place.ready and n != torchserve), None)
+                if other is None or all(monotonic() > item.deadline for item in items):
+                    raise
+                outcomes = await infer(other, items)
             self._metrics.stages["torchserve"].observe(monotonic() - began)
             return outcomes
 
-        return Served(archive, self._lane(), send, [Place() for _ in self._torchserves])
+        async def infer(torchserve: int, items: Sequence[Item]) -> Sequence[Outcome]:
+            return await self._torchserves[torchserve].infer(
+                archive.model, archive.version, items, by_name=archive.reads_names
+            )
+
+        places = [Place() for _ in self._torchserves]
+        return Served(archive, self._lane(), send, places)
 
     def _miss(self, key: Key, reason: str) -> None:
         if self._missing.get(key) != reason:
@@ -268,9 +284,12 @@ class Fleet:
                 for model in {model for model, _ in self._served}:
                     await self._look(number, model)
                 self.answers[number] = True
+                self._note_whether_there(number, is_there=True)
             except TorchServeUnreachable as error:
                 self.answers[number] = False
-                self._metrics.reconcile_failures.inc()
+                self._note_whether_there(number, is_there=not isinstance(error, TorchServeAbsent))
+                if self.whereabouts.is_there(number):
+                    self._metrics.reconcile_failures.inc()
                 for each in self.all():
                     self._saw(number, each, [], str(error))
             except Exception:
@@ -280,14 +299,24 @@ class Fleet:
                     self._saw(number, each, [], "The model's state is unknown.")
             self._metrics.reconcile_seconds.observe(monotonic() - began)
             loaded = all(each.places[number].ready == self.workers_of(*each.key) for each in self.all())
-            await asyncio.sleep(POLL_SECONDS if loaded else POLL_SECONDS_WHILE_LOADING)
+            is_waited_for = self.whereabouts.is_there(number) and not loaded
+            await asyncio.sleep(POLL_SECONDS_WHILE_LOADING if is_waited_for else POLL_SECONDS)
+
+    def _note_whether_there(self, number: int, *, is_there: bool) -> None:
+        before = self.torchserves
+        self.whereabouts.nowhere[number] = not is_there
+        for each in self.all():
+            for other, place in enumerate(each.places):
+                place.is_there = self.whereabouts.is_there(other)
+        if self.torchserves != before:
+            log.info("TorchServes that there are", extra={"torchserves": self.torchserves})
 
     async def _read_handler_log(self) -> None:
         """Why workers do not come up; read only while some do not."""
         until = datetime.now(UTC)
         while self._handler_log is not None:
             await asyncio.sleep(READ_LOG_SECONDS)
-            if all(each.ready == self.workers_of(*each.key) * len(each.places) for each in self.all()):
+            if all(each.ready == self.workers_of(*each.key) * len(each.there) for each in self.all()):
                 continue
             for failed in await asyncio.to_thread(load_failures, self._handler_log):
                 if failed.at <= until:

@@ -48,6 +48,7 @@ class Place:
     workers: list[Worker] = field(default_factory=list)
     reason: str | None = "The model is not registered yet."
     refusal: str | None = None  # what TorchServe said when it would not register it
+    is_there: bool = True  # whether there is such a TorchServe at present
     is_registered: bool = False
     failures: int = 0
     next_try: float = 0.0
@@ -86,9 +87,14 @@ class Served:
         return sum(place.ready for place in self.places)
 
     @property
+    def there(self) -> list[Place]:
+        """In the TorchServes that there are at present."""
+        return [place for place in self.places if place.is_there]
+
+    @property
     def is_proven(self) -> bool:
         """Ready everywhere, and each reference picture answered as pinned."""
-        everywhere = all(place.ready for place in self.places)
+        everywhere = all(place.ready for place in self.there)
         return everywhere and self.proof.passed == len(self.archive.references)
 
     @property
@@ -118,6 +124,24 @@ class Served:
     def up_seconds(self) -> float:
         """How long some worker has been ready."""
         return 0.0 if self.up_since is None else monotonic() - self.up_since
+
+
+@dataclass
+class Whereabouts:
+    """Which of the TorchServes in the settings there are, as in a cluster that starts and ends some.
+
+    One whose name leads nowhere is not there, as long as another is: alone, it is one that is down.
+    """
+
+    nowhere: list[bool]
+    """Whether the name of each leads nowhere."""
+
+    def is_there(self, number: int) -> bool:
+        return not self.nowhere[number] or all(self.nowhere)
+
+    @property
+    def count(self) -> int:
+        return sum(map(self.is_there, range(len(self.nowhere))))
 
 
 def memory_of(worker: Worker) -> int | None:

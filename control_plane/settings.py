@@ -67,7 +67,8 @@ class Settings(BaseSettings):
     torchserve_inference: Annotated[tuple[str, ...], NoDecode] = Field(
         ("http://127.0.0.1:8080",),
         min_length=1,
-        description="TorchServe's inference API, `http://…` or `unix:///…`; several, comma-separated.",
+        description="TorchServe's inference API, `http://…` or `unix:///…`; several, comma-separated. One whose name "
+        "leads nowhere is not there, as long as another is.",
     )
     torchserve_management: Annotated[tuple[str, ...], NoDecode] = Field(
         ("http://127.0.0.1:8081",), min_length=1, description="Its management API; as many, in the same order."

@@ -5,6 +5,7 @@ without any answer (version unregistered under way, worker given up, worker load
 """
 
 import json
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
@@ -36,12 +37,18 @@ HANDLER_STAGES = ("preprocess", "inference", "postprocess")
 LONGEST_STAGE_SECONDS = 3600.0
 _CALL = "POST /predictions/{model}/{version}"
 OCTETS = "application/octet-stream"  # TorchServe answers 500 to its own default, the urlencoded form type
+# Who looks names up says that there is none of it; not that nobody could be asked.
+NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 # What comes of reading an answer that is not as it should be.
 NO_ANSWER = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
 
 
 class TorchServeUnreachable(Exception):
     """The management API does not answer."""
+
+
+class TorchServeAbsent(TorchServeUnreachable):
+    """Its name leads nowhere: in a cluster there is none at present, and nobody need wait for it."""
 
 
 class _NotInExchange(Exception):
@@ -321,6 +328,10 @@ class TorchServe:
                 allow_redirects=False,
             ) as answer:  # fmt: skip
                 return answer.status, await _read(answer)
+        except aiohttp.ClientConnectorDNSError as error:
+            if getattr(error.os_error, "errno", None) in NO_SUCH_NAME:
+                raise TorchServeAbsent("There is no TorchServe of this name at present.") from error
+            raise TorchServeUnreachable("TorchServe's name cannot be looked up.") from error
         except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
             raise TorchServeUnreachable("TorchServe's management API does not answer.") from error
 

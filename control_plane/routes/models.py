@@ -147,7 +147,7 @@ async def put_workers(
     """In each TorchServe. Fewer: calls under way are answered first. It holds until it is changed."""
     present = service.fleet.find(name, version)
     if wanted.workers and present:
-        service.fleet.refuse_without_room(wanted.workers * len(present.places) - present.ready)
+        service.fleet.refuse_without_room(wanted.workers * len(present.there) - present.ready)
     changed = await registry.set_workers(service.database, name, version, wanted.workers, actor=actor)
     return _version(service, service.fleet.rollouts.get(name), changed)
 
