@@ -96,7 +96,7 @@ class Figures:
         return encode(self._metrics.registry), media_type
 
     async def torchserve_page(self, number: str) -> Page:
-        """The metrics of a TorchServe (1 is the first in the settings), as it tells them; nothing where it is not there.
+        """The metrics of a TorchServe as it tells them, 1 the first in the settings; nothing where it is not there.
 
         Raises:
             InvalidRequest, NotFound: There is no such one.

@@ -3,6 +3,7 @@
 from tests.kubernetes import validation
 from tests.kubernetes.asserts import ASSERTS, problems
 from tests.kubernetes.breaks import BREAKS
+from tests.kubernetes.custom_kinds import SCHEMAS
 from tests.kubernetes.rendered import OVERLAYS, objects_of
 from tests.proofs.harness import Context
 from tests.proofs.results import Figure, for_the_record, none_of
@@ -31,6 +32,8 @@ def run(context: Context) -> list[Figure]:
         none_of("asserts that do not hold of an overlay", short, len(ASSERTS) * len(OVERLAYS), context.say),
         none_of("asserts without an example that fails", without, len(ASSERTS), context.say),
         none_of("broken examples that not exactly one assert noticed", unnoticed, len(BREAKS), context.say),
-        for_the_record("kinds, of them by small schemas of ours", f"{len(kinds)}, {len(kinds & set(validation.SCHEMAS))}"),
+        for_the_record(
+            "kinds, of them by small schemas of ours", f"{len(kinds)}, {len(kinds & set(SCHEMAS))}"
+        ),
         for_the_record("applied to an API server", "never: none was to be had"),
     ]
