@@ -32,8 +32,6 @@ def run(context: Context) -> list[Figure]:
         none_of("asserts that do not hold of an overlay", short, len(ASSERTS) * len(OVERLAYS), context.say),
         none_of("asserts without an example that fails", without, len(ASSERTS), context.say),
         none_of("broken examples that not exactly one assert noticed", unnoticed, len(BREAKS), context.say),
-        for_the_record(
-            "kinds, of them by small schemas of ours", f"{len(kinds)}, {len(kinds & set(SCHEMAS))}"
-        ),
+        for_the_record("kinds, of them by small schemas of ours", f"{len(kinds)}, {len(kinds & set(SCHEMAS))}"),
         for_the_record("applied to an API server", "never: none was to be had"),
     ]
