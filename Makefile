@@ -93,7 +93,7 @@ rollback: ## Go back to the images before the last `make deploy`
 pin: ## Write the digests of other people's images into .env, where a registry can be reached
 	@exec $(PYTHON) -m deploy pin
 
-images: ## Build the images (TAG=latest, TORCH=cpu|cuda|wheels:FOLDER, IMAGE=edge for one)
+images: ## Build the images (TAG=latest, TORCH=cpu|cuda|wheels:FOLDER, IMAGE=edge for one, GCS=1 for gs://)
 	@exec $(PYTHON) -m deploy images $(IMAGE) $(if $(TAG),--tag $(TAG)) $(if $(TORCH),--torch $(TORCH))
 
 fetch: ## Get the images of TAG: from WEEDWATCH_REGISTRY, else built here
@@ -103,6 +103,7 @@ lock: setup ## Resolve the requirement locks again
 	@$(COMPILE) --group pyproject.toml:dev -o requirements/base.lock
 	@$(COMPILE) -c requirements/base.lock -o requirements/torch.lock requirements/torch.in
 	@$(COMPILE) -c requirements/base.lock --group pyproject.toml:control-plane-image -o requirements/control-plane.lock
+	@$(COMPILE) -c requirements/control-plane.lock -c requirements/base.lock --group pyproject.toml:gcs -o requirements/gcs.lock
 	@$(COMPILE) -c requirements/base.lock -c requirements/torch.lock --group pyproject.toml:torchserve -o requirements/torchserve.lock
 	@$(COMPILE) -c requirements/base.lock --no-deps --group pyproject.toml:postgresql -o requirements/backup.lock
 	@# torch is taken from the environment: an override that never applies leaves it and all below it out.

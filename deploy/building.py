@@ -14,8 +14,8 @@ from deploy.errors import CannotDeploy
 SUMMARY = "build the images"
 ROOT = Path(__file__).resolve().parent.parent
 DOCKERFILES = "deploy/images"
-BASES = ("PYTHON_IMAGE", "UV_IMAGE", "NGINX_IMAGE")
-"""Build arguments that name the images ours begin with; each may be set in the environment."""
+ARGUMENTS = ("PYTHON_IMAGE", "UV_IMAGE", "NGINX_IMAGE", "GCS")
+"""Build arguments that may be set in the environment: the images that ours begin with, and what they have more."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def cpu_wheels(folder: Path) -> list[Path]:
 def build_command(image: Image, tag: str, torch: Torch) -> list[str]:
     """What `docker` is asked for."""
     own = {"VERSION": version(), "REVISION": revision(), "CREATED": created()}
-    arguments = {**own, **{name: os.environ[name] for name in BASES if os.environ.get(name)}}
+    arguments = {**own, **{name: os.environ[name] for name in ARGUMENTS if os.environ.get(name)}}
     command = ["build", "--file", f"{DOCKERFILES}/{image.dockerfile}", "--tag", image.reference(tag)]
     for name, value in arguments.items():
         command += ["--build-arg", f"{name}={value}"]

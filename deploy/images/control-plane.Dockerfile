@@ -14,6 +14,11 @@ RUN uv venv --python python3 /opt/venv
 COPY requirements/control-plane.lock /locks/
 RUN --mount=type=cache,target=/root/.cache/uv \
     uv pip install --require-hashes --compile-bytecode -r /locks/control-plane.lock
+# Google's object store, for who asks for it.
+ARG GCS=""
+COPY requirements/gcs.lock /locks/
+RUN --mount=type=cache,target=/root/.cache/uv \
+    if [ -n "${GCS}" ]; then uv pip install --require-hashes --compile-bytecode -r /locks/gcs.lock; fi
 # What no server reads: tests, sources and debug information of compiled parts (the libraries that wheels bring along
 # have been edited, and stripping may break those), and what botocore knows of services other than S3.
 RUN find /opt/venv/lib -type d -name tests -prune -exec rm -r '{}' + \

