@@ -23,7 +23,7 @@ from backup.errors import Refusal
 from backup.manifest import DUMP, MODELS, NAME, OBJECTS, PICTURES, SPOOL, Item, Manifest
 from backup.place import Place
 from backup.working import side_by_side
-from control_plane import audit, history, models
+from control_plane import audit, backups, history, models
 from control_plane.audit import Head
 from control_plane.database import Connection
 from control_plane.pictures import name_of
@@ -103,10 +103,7 @@ async def make(place: Place, destination: Destination, report: Listener, *, fres
             missing=tuple(sorted([*making.missing, *(PICTURES + name_of(each) for each in shown)])),
         )
         await asyncio.to_thread(destination.put, f"{made.id}/{NAME}", manifest.encode(made))
-        await connection.execute(
-            "INSERT INTO backups (id, mark, bytes) VALUES (%(id)s, %(mark)s, %(bytes)s) ON CONFLICT DO NOTHING",
-            {"id": made.id, "mark": mark, "bytes": made.bytes},
-        )
+        await backups.put(connection, made.id, mark, made.bytes)
     return made
 
 

@@ -9,6 +9,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from backup import checking, erased, loading, reapplying, spooled
@@ -21,7 +22,7 @@ from backup.manifest import MODELS, PICTURES, SPOOL, Item, Manifest
 from backup.place import Place
 from backup.reapplying import Reapplied
 from backup.working import side_by_side
-from control_plane import audit, database
+from control_plane import audit, backups, database
 from control_plane.audit import Head
 from control_plane.database import Connection
 from control_plane.stores import StoreUnavailable
@@ -175,6 +176,7 @@ async def _write_down(connection: Connection, found: Manifest, done: Reapplied, 
         "erasures": vars(done),
     }
     await audit.write(connection, actor=ACTOR, action="restore", facts=facts)
+    await backups.put(connection, found.id, datetime.fromisoformat(found.mark), found.bytes)
 
 
 async def _bring_pictures(

@@ -19,6 +19,7 @@ from control_plane.access import without_policy
 from control_plane.alerts import PrometheusAlerts
 from control_plane.anchor import Anchor
 from control_plane.answers import Answers
+from control_plane.backups import NewestBackup
 from control_plane.changes import Changes
 from control_plane.counters import Counters
 from control_plane.credentials import KeySecrets
@@ -314,6 +315,7 @@ async def _open(
         *([series.run()] if metrics.on else []),
         *([issuer.provider.run()] if issuer else []),
         anchor.run(),
+        NewestBackup(database, metrics).run(),
         removals.run(),
         erasure.run(),
         retention.run(),

@@ -226,6 +226,11 @@ class Metrics:
         self.audit_intact = Gauge(
             "weedwatch_audit_intact", "1 while the audit's chain of digests holds.", registry=registry
         )
+        self.newest_backup = Gauge(
+            "weedwatch_newest_backup_timestamp_seconds",
+            "When the newest backup was made; 0: none yet.",
+            registry=registry,
+        )
         self.certificate_expiry = Gauge(
             "weedwatch_certificate_expiry_timestamp_seconds",
             "When a watched certificate ends; 0: it cannot be read.",

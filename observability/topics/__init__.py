@@ -2,6 +2,7 @@
 
 from observability.parts import Alert, Panel, Topic
 from observability.topics import (
+    backups,
     certificates,
     errors,
     latency,
@@ -32,6 +33,7 @@ TOPICS: tuple[Topic, ...] = (
     torchserve.TOPIC,
     machine.TOPIC,
     certificates.TOPIC,
+    backups.TOPIC,
     monitoring.TOPIC,
     logs.TOPIC,
     older_names.TOPIC,

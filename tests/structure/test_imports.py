@@ -56,7 +56,7 @@ CONTROL_PLANE = (
     ("archives",),
     ("removals",),
     ("pictures",),
-    ("idempotency", "anchor", "erasures"),
+    ("idempotency", "anchor", "backups", "erasures"),
     ("history", "models", "audit", "evaluations", "keys"),
     ("database",),
     ("metrics",),

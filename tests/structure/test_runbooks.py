@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from backup.settings import own_variables
 from control_plane.settings import variable_names
 from observability import generate, runbooks
 from observability.channels import VARIABLES
@@ -41,7 +42,9 @@ def test_what_a_runbook_names_exists(page: Path) -> None:
         assert (ROOT / module / "__main__.py").exists(), module
     for path in re.findall(r"\bdocs/[\w./-]+\.md", text):
         assert (ROOT / path).exists(), path
-    assert set(re.findall(r"\bWEEDWATCH_[A-Z_]+", text)) <= set(variable_names()) | set(VARIABLES)
+    assert set(re.findall(r"\bWEEDWATCH_[A-Z_]+", text)) <= set(variable_names()) | set(own_variables()) | set(
+        VARIABLES
+    )
     names = set(re.findall(r"runbook of ([A-Z]\w+)", text))
     assert names <= {alert.name for alert in ALERTS}
 

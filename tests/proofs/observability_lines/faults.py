@@ -243,6 +243,17 @@ def audit_cut(watch: Watched) -> Iterator[None]:
 
 
 @contextmanager
+def backup_old(watch: Watched) -> Iterator[None]:
+    """The newest backup that is known is three days old; then one is made."""
+    note = "INSERT INTO backups (id, mark, bytes) VALUES ('{}', now() - interval '{}', 1)"
+    watch.postgres.execute(note.format("old", "3 days"))
+    try:
+        yield
+    finally:
+        watch.postgres.execute(note.format("new", "0 s"))
+
+
+@contextmanager
 def quarantine_frozen(watch: Watched) -> Iterator[None]:
     with frozen([each.pid for each in watch.stack.processes("quarantine")]):
         archive = watch.place.archive.read_bytes()
@@ -334,6 +345,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("a record in the spool is damaged", ("RecordsPutAside",), record_damaged),
     Fault("the table is locked and many read", ("DatabasePoolExhausted",), pool_exhausted),
     Fault("the newest row of the audit vanishes", ("AuditBroken",), audit_cut),
+    Fault("the newest backup is three days old", ("BackupOld",), backup_old),
     # Versions.
     Fault("a worker is killed and cannot come back", ("WorkersMissing",), workers_lost),
     Fault("all workers of a canary are killed", ("CanaryDead",), canary_dead),
