@@ -186,6 +186,8 @@ def _channels() -> Iterator[str]:
         "",
         "For instance Discord: *Server settings → Integrations → Webhooks → Copy webhook URL*, then",
         "",
+        "<!-- not run: it needs an address of Discord; a stand-in is told in "
+        "tests/integration/observability/test_alertmanager.py -->",
         "```sh",
         "install -m 600 /dev/stdin discord-webhook  # paste the address, then Ctrl-D",
         "DISCORD_WEBHOOK_URL_FILE=$PWD/discord-webhook make observe",
@@ -208,6 +210,8 @@ def _silence() -> Iterator[str]:
         "long as you "
         "need, with your name and why:",
         "",
+        "<!-- not run: amtool is checked with our configuration in "
+        "tests/integration/observability/test_alertmanager.py, silences by hand -->",
         "```sh",
         "PATH=$PATH:$PWD/.tools/monitoring/usr/bin  # where amtool is, unless the machine has its own",
         "export ALERTMANAGER=--alertmanager.url=http://127.0.0.1:9093",

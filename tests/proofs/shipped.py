@@ -7,6 +7,7 @@ from tests.proofs.stack_lines import (
     line_4_images,
     line_5_kubernetes,
     line_6_cache,
+    line_7_docs,
 )
 
 LINES: tuple[Line, ...] = (
@@ -15,6 +16,7 @@ LINES: tuple[Line, ...] = (
     Line(4, "Images are small, light and closed", line_4_images.run, 40),
     Line(5, "What is applied to a cluster is sound, by asserts that can fail", line_5_kubernetes.run, 10),
     Line(6, "Repeated pictures: the answer cache, and a swap beside it", line_6_cache.run, 15),
+    Line(7, "Every command of the documents is run, or says why not", line_7_docs.run, 10),
 )
 
 if __name__ == "__main__":

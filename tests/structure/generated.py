@@ -9,6 +9,7 @@ from control_plane.errors import ERRORS
 from control_plane.settings import Settings, variable_names
 from observability import channels
 from tests.structure import edge
+from tests.structure.composed import ports_page
 
 ROOT = Path(__file__).parents[2]
 
@@ -105,6 +106,7 @@ def refusals_module() -> str:
 PAGES = {
     "docs/errors.md": errors_page,
     "docs/settings.md": settings_page,
+    "docs/ports.md": ports_page,
     ".env.example": example_file,
     "weedwatch/refusals.py": refusals_module,
 }

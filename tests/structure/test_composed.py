@@ -1,0 +1,38 @@
+"""docs/ports.md leaves out no service, no variable and no published port of the Compose files."""
+
+import re
+
+import pytest
+
+from tests.structure import composed
+
+
+def test_each_service_has_its_sentence_and_its_place_in_the_drawing() -> None:
+    names = set(composed.services())
+    assert set(composed.WHAT) == names
+    drawn = set(re.findall(r"[a-z][a-z0-9-]+", composed.DIAGRAM))
+    assert names - drawn == set()
+
+
+def test_each_variable_has_its_sentence() -> None:
+    assert set(composed.VARIABLES) == set(composed.variables())
+
+
+@pytest.mark.parametrize("name", [composed.DEVELOPMENT, composed.PRODUCTION])
+def test_an_overlay_names_only_services_that_there_are(name: str) -> None:
+    assert set(composed.services(name)) <= set(composed.services())
+
+
+def test_only_the_edge_is_published_to_others_and_nothing_more_in_production() -> None:
+    for name in (composed.BASE, composed.DEVELOPMENT, composed.PRODUCTION):
+        outside = {service for service, host, _ in composed.published(name) if not host.startswith("127.0.0.1:")}
+        assert outside <= {"edge"}
+    assert composed.published(composed.PRODUCTION) == []
+
+
+def test_torchserve_and_what_is_kept_are_on_networks_that_lead_nowhere() -> None:
+    networks = composed.said(composed.BASE)["networks"]
+    for service in ("torchserve", "postgres", "redis", "prometheus", "loki"):
+        (network,) = composed.networks_of(composed.services()[service])
+        assert networks[network]["internal"] is True, service
+    assert composed.networks_of(composed.services()["quarantine"]) == []
