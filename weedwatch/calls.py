@@ -65,7 +65,10 @@ class Call(Generic[T]):
 
 
 class Options(TypedDict, total=False):
-    """What may be said of a photo; None is as good as nothing."""
+    """What may be said of a photo; None is as good as nothing.
+
+    `fresh`: look at it anew, also where the service gives answers of before again.
+    """
 
     top_k: int | None
     model: str | None
@@ -74,6 +77,7 @@ class Options(TypedDict, total=False):
     latitude: float | None
     longitude: float | None
     subject: str | None
+    fresh: bool | None
 
 
 class Filters(TypedDict, total=False):
@@ -95,6 +99,8 @@ def predict(picture: Picture, *, key: str | None = None, **options: Unpack[Optio
     """
     data = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
     headers = {"Content-Type": "application/octet-stream", "Idempotency-Key": key or str(uuid.uuid4())}
+    if options.pop("fresh", None):
+        headers["Cache-Control"] = "no-cache"
     return Call(
         method="POST",
         path="/predict",

@@ -25,6 +25,9 @@ def predict(
     version: Annotated[str | None, typer.Option(help="Ask this version.")] = None,
     top_k: Annotated[int | None, typer.Option(min=1, max=100, help="How many names an answer lists.")] = None,
     consent: Annotated[bool, typer.Option("--consent", help="The photos may be kept.")] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Look at them anew, also where answers of before are given again.")
+    ] = False,
     fail_under: Annotated[
         float | None, typer.Option(min=0, max=1, help="Exit with 7 when an answer is less sure than this.")
     ] = None,
@@ -38,7 +41,13 @@ def predict(
     codes = []
     with connect() as weeds, Meter(quiet=quiet or len(files) < FEW) as meter:
         outcomes = weeds.predict_many(
-            sent, progress=meter, model=model, version=version, top_k=top_k, consent=consent or None
+            sent,
+            progress=meter,
+            model=model,
+            version=version,
+            top_k=top_k,
+            consent=consent or None,
+            fresh=no_cache or None,
         )
         for name, outcome in zip(names, outcomes, strict=True):
             _show(name, outcome, as_json=as_json, listed=top_k)

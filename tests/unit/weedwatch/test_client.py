@@ -35,6 +35,14 @@ def test_come_back_later_is_obeyed_under_the_same_key() -> None:
     assert keys[0] == keys[1] == keys[2] != keys[3]
 
 
+def test_a_fresh_answer_is_asked_for_by_a_header() -> None:
+    with serving(lambda _, __: Said(PREDICTION)) as server, Client(server.url) as weeds:
+        weeds.predict(b"photo", fresh=True, top_k=2)
+        weeds.predict(b"photo", fresh=False)
+    assert [each.headers.get("cache-control") for each in server.asked] == ["no-cache", None]
+    assert not any("fresh" in each.path for each in server.asked)
+
+
 async def test_come_back_later_is_obeyed_by_the_client_for_asyncio() -> None:
     with serving(busy_twice) as server:
         async with AsyncClient(server.url) as weeds:
