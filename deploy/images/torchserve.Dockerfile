@@ -28,8 +28,12 @@ RUN --mount=type=cache,target=/root/.cache/uv --mount=type=bind,from=wheels,targ
     else \
         uv pip install --torch-backend cpu --constraints /locks/versions.txt -r /locks/torch.in; \
     fi
-RUN python -W ignore -m compileall -qq -x 'torch/(testing|_inductor|include|test)|torchvision|sympy|networkx' \
-        /opt/venv/lib || true
+# What no worker reads: tests, and what C++ programs are built with against PyTorch.
+RUN find /opt/venv/lib -type d '(' -name tests -o -path '*/torch/include' -o -path '*/torch/test' ')' -prune \
+        -exec rm -r '{}' + \
+    && find /opt/venv/lib -path '*/torch/bin/*' ! -name torch_shm_manager -delete \
+    && { python -W ignore -m compileall -qq -x 'torch/(testing|_inductor)|torchvision|sympy|networkx' /opt/venv/lib \
+        || true; }
 
 FROM packages AS packages-cuda
 COPY requirements/torch.lock /locks/
