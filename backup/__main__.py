@@ -1,4 +1,4 @@
-"""`python -m backup make|restore|list|check|prune|keep`."""
+"""`python -m backup make|restore|list|check|prune|erasures|keep`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The commands: make, restore, list, check, prune, keep. Data goes to standard output, talk to standard error.
+"""The commands: make, restore, list, check, prune, erasures, keep. Data on standard output, talk on standard error.
 
 Exit codes: 0 done, 1 a bug of ours or a backup that is not whole, 2 wrong usage, 3 refused, 130 interrupted.
 """
@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     quiet.add_argument("--quiet", "-q", action="store_true", help="no progress")
     make = commands.add_parser("make", parents=[place, quiet], help="make one now")
     make.add_argument("--fresh", action="store_true", help="copy also what earlier backups hold")
+    make.add_argument("--prune", action="store_true", help="then remove old ones")
     restore = commands.add_parser("restore", parents=[place, quiet], help="bring the service back")
     restore.add_argument("backup", nargs="?", default=checking.LATEST, help="its name; the newest when there is none")
     restore.add_argument("--replace", action="store_true", help="what the database holds now may go")
@@ -74,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", parents=[place, quiet], help="read one through, and compare")
     check.add_argument("backup", nargs="?", default=checking.LATEST, help="its name; the newest when there is none")
     commands.add_parser("prune", parents=[place], help="remove old ones")
+    commands.add_parser("erasures", parents=[place], help="write down what was erased; as `keep` does by itself")
     commands.add_parser("keep", parents=[place], help=f"make them for ever; {_MINUTES}")
     return parser
 
@@ -89,7 +91,7 @@ def _destination(url: str | None) -> Destination:
     return Destination(url)
 
 
-def _make(place: Place, destination: Destination, _: Settings, options: argparse.Namespace) -> int:
+def _make(place: Place, destination: Destination, found: Settings, options: argparse.Namespace) -> int:
     with Meter(quiet=options.quiet) as meter:
         made = asyncio.run(making.make(place, destination, meter, fresh=options.fresh))
     show(f"Backup {made.id}: {_told(made)}.")
@@ -97,7 +99,7 @@ def _make(place: Place, destination: Destination, _: Settings, options: argparse
         print(f"The service itself lacks: {', '.join(made.missing[:10])}", file=sys.stderr)
     if not made.key_secrets:
         print("The key secret is not to be seen from here: keep it yourself (docs/backup.md).", file=sys.stderr)
-    return 0
+    return _prune(place, destination, found, options) if options.prune else 0
 
 
 def _told(found: Manifest) -> str:
@@ -139,6 +141,11 @@ def _prune(place: Place, destination: Destination, found: Settings, _: argparse.
     return 0
 
 
+def _erasures(place: Place, destination: Destination, _found: Settings, _: argparse.Namespace) -> int:
+    asyncio.run(keeping.list_again(place, destination))
+    return 0
+
+
 def _keep(place: Place, destination: Destination, found: Settings, _: argparse.Namespace) -> int:
     logs.configure(level=found.log_level, folder=None)
     asyncio.run(keeping.keep(place, destination, found))
@@ -164,5 +171,6 @@ _ACTS: dict[str, Callable[[Place, Destination, Settings, argparse.Namespace], in
     "make": _make,
     "restore": _restore,
     "prune": _prune,
+    "erasures": _erasures,
     "keep": _keep,
 }

@@ -73,7 +73,7 @@ async def keep(place: Place, destination: Destination, settings: Settings) -> No
         now = datetime.now(UTC)
         if now >= next_list:
             next_list = now + every
-            await _tried(_list_again(place, destination), "the list of erasures is not written")
+            await _tried(list_again(place, destination), "the list of erasures is not written")
         if now >= next_backup:
             due = await _tried(_back_up_when_due(place, destination, settings), "no backup was made")
             next_backup = due or datetime.now(UTC) + timedelta(seconds=AGAIN_SECONDS)
@@ -81,7 +81,8 @@ async def keep(place: Place, destination: Destination, settings: Settings) -> No
             await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
 
 
-async def _list_again(place: Place, destination: Destination) -> None:
+async def list_again(place: Place, destination: Destination) -> None:
+    """Bring the list of erasures up to date."""
     async with connected(place.database_url) as connection:
         await erased.refresh(destination, connection)
 

@@ -55,6 +55,11 @@ def test_they_say_what_they_did_and_how_it_ended(call: Words, tmp_path: Path, se
     done = call("restore", name, "--from", "place", "--replace", "--quiet")
     assert (done.returncode, done.stderr) == (0, "")
     assert f"Restored {name}" in done.stdout
+    other = call("make", "--to", "place", "--prune", "-q", WEEDWATCH_BACKUP_DAILY="1", WEEDWATCH_BACKUP_WEEKLY="0")
+    assert other.stdout.splitlines()[1:] == [f"Removed {name}."]
+    name = other.stdout.split()[1].rstrip(":")
+    (tmp_path / "place/erasures.json").unlink()
+    assert (call("erasures", "--at", "place").returncode, (tmp_path / "place/erasures.json").exists()) == (0, True)
     (tmp_path / "place" / name / "database.dump").write_bytes(b"x")
     damaged = call("check", "--at", "place")
     assert (damaged.returncode, "database.dump" in damaged.stderr) == (1, True)
