@@ -3,6 +3,7 @@
 from tests.proofs.harness import Line, prove
 from tests.proofs.stack_lines import (
     line_1_whole,
+    line_2_changes,
     line_3_backup,
     line_4_images,
     line_5_kubernetes,
@@ -12,6 +13,7 @@ from tests.proofs.stack_lines import (
 
 LINES: tuple[Line, ...] = (
     Line(1, "The whole stack, in production's form", line_1_whole.run, 40),
+    Line(2, "Updates, deaths and hangs under load", line_2_changes.run, 40),
     Line(3, "A backup under load, everything destroyed, all restored", line_3_backup.run, 20),
     Line(4, "Images are small, light and closed", line_4_images.run, 40),
     Line(5, "What is applied to a cluster is sound, by asserts that can fail", line_5_kubernetes.run, 10),
