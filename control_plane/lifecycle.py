@@ -24,7 +24,15 @@ from control_plane.metrics import Metrics
 from control_plane.replicas import Share
 from control_plane.rollout import Role, Rollout
 from control_plane.served import Place, Proof, Served, Whereabouts, memory_of, why_none_is_ready
-from control_plane.torchserve import Item, Refusal, TorchServe, TorchServeAbsent, TorchServeUnreachable, Worker
+from control_plane.torchserve import (
+    Item,
+    NobodySaysWhere,
+    Refusal,
+    TorchServe,
+    TorchServeAbsent,
+    TorchServeUnreachable,
+    Worker,
+)
 
 log = logging.getLogger(__name__)
 
@@ -287,7 +295,8 @@ class Fleet:
                 self._note_whether_there(number, is_there=True)
             except TorchServeUnreachable as error:
                 self.answers[number] = False
-                self._note_whether_there(number, is_there=not isinstance(error, TorchServeAbsent))
+                if not isinstance(error, NobodySaysWhere):
+                    self._note_whether_there(number, is_there=not isinstance(error, TorchServeAbsent))
                 if self.whereabouts.is_there(number):
                     self._metrics.reconcile_failures.inc()
                 for each in self.all():

@@ -51,6 +51,10 @@ class TorchServeAbsent(TorchServeUnreachable):
     """Its name leads nowhere: in a cluster there is none at present, and nobody need wait for it."""
 
 
+class NobodySaysWhere(TorchServeUnreachable):
+    """Its name cannot be looked up: that says nothing of whether it is there."""
+
+
 class _NotInExchange(Exception):
     """A worker did not find a picture's file."""
 
@@ -331,7 +335,7 @@ class TorchServe:
         except aiohttp.ClientConnectorDNSError as error:
             if getattr(error.os_error, "errno", None) in NO_SUCH_NAME:
                 raise TorchServeAbsent("There is no TorchServe of this name at present.") from error
-            raise TorchServeUnreachable("TorchServe's name cannot be looked up.") from error
+            raise NobodySaysWhere("TorchServe's name cannot be looked up.") from error
         except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
             raise TorchServeUnreachable("TorchServe's management API does not answer.") from error
 

@@ -1,12 +1,19 @@
-"""What containers prove their health with: `healthcheck.py http PORT PATH`, or `healthcheck.py fresh FILE SECONDS`.
+"""What containers prove their health with: `healthcheck.py http PORT PATH`, `fresh FILE SECONDS` or `loaded PORT`.
 
 Standard library only, and nothing of ours: it runs every few seconds, by `python -IS`.
 """
 
+from __future__ import annotations
+
 import http.client
+import json
 import os
 import sys
 import time
+
+TYPE_CHECKING = False  # typing itself would take longer than what this asks
+if TYPE_CHECKING:
+    from typing import Any
 
 TIMEOUT_SECONDS = 4
 
@@ -27,6 +34,31 @@ def answers(port: int, path: str) -> bool:
     return answer.status == 200
 
 
+def is_loaded(port: int) -> bool:
+    """Whether each model of TorchServe has a worker that is ready, by its management API; /ping is 200 without any."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
+    try:
+        models = [each["modelName"] for each in _asked(connection, "/models?limit=1000")["models"]]
+        versions = {name: _asked(connection, f"/models/{name}/all") for name in models}
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as problem:
+        print(f"{type(problem).__name__}: {problem}")
+        return False
+    finally:
+        connection.close()
+    empty = [name for name, said in versions.items() if not _has_worker(said)]
+    print(f"models: {', '.join(models) or 'none'}; without a worker that is ready: {', '.join(empty) or 'none'}")
+    return bool(models) and not empty
+
+
+def _asked(connection: http.client.HTTPConnection, path: str) -> Any:
+    connection.request("GET", path)
+    return json.loads(connection.getresponse().read())
+
+
+def _has_worker(versions: list[dict[str, Any]]) -> bool:
+    return any(worker["status"] == "READY" for version in versions for worker in version["workers"])
+
+
 def is_fresh(file: str, seconds: float) -> bool:
     """Whether somebody has touched the file within so many seconds."""
     try:
@@ -40,7 +72,12 @@ def is_fresh(file: str, seconds: float) -> bool:
 
 def main(arguments: list[str]) -> int:
     kind, *rest = arguments
-    good = answers(int(rest[0]), rest[1]) if kind == "http" else is_fresh(rest[0], float(rest[1]))
+    if kind == "http":
+        good = answers(int(rest[0]), rest[1])
+    elif kind == "loaded":
+        good = is_loaded(int(rest[0]))
+    else:
+        good = is_fresh(rest[0], float(rest[1]))
     return 0 if good else 1
 
 

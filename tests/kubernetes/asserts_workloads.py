@@ -95,7 +95,12 @@ def probes(objects: Objects) -> list[str]:
             asked = pod.main.get(kind, {}).get("httpGet", {}).get("path")
             if kind in pod.main and asked != path:
                 found.append(f"{pod.name}: its {kind} asks {asked}, not {path}")
-    return found
+    return found + [
+        f"{pod.name} is ready without a worker"
+        for pod in pods_named(objects, TORCHSERVE)
+        if "readinessProbe" in pod.main
+        and "loaded" not in pod.main["readinessProbe"].get("exec", {}).get("command", ())
+    ]
 
 
 def limits(objects: Objects) -> list[str]:

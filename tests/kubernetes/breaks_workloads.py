@@ -54,6 +54,11 @@ WORKLOADS = (
         container(*TORCHSERVE, lambda main: main["livenessProbe"]["httpGet"].update(port="http")),
     ),
     Break(
+        "probes",
+        "a readiness that is content without a worker",
+        container(*TORCHSERVE, to(readinessProbe={"httpGet": {"path": "/ping", "port": "inference"}})),
+    ),
+    Break(
         "limits", "no limit of memory", container(*TORCHSERVE, lambda main: main["resources"]["limits"].pop("memory"))
     ),
     Break(

@@ -25,21 +25,32 @@ from control_plane.lifecycle import Fleet
 from control_plane.metrics import Metrics
 from control_plane.replicas import Share
 from control_plane.served import Served, Whereabouts
-from control_plane.torchserve import Inference, Item, TorchServe, TorchServeAbsent, TorchServeUnreachable, Worker
+from control_plane.torchserve import (
+    Inference,
+    Item,
+    NobodySaysWhere,
+    TorchServe,
+    TorchServeAbsent,
+    TorchServeUnreachable,
+    Worker,
+)
 
 NAME = "plant"
+WAYS = {"down": TorchServeUnreachable, "nowhere": TorchServeAbsent, "nobody says where": NobodySaysWhere}
 
 
 @dataclass
 class StandIn:
-    """`is_`: there, down, or nowhere."""
+    """`is_`: one of WAYS, or there."""
 
     is_: str = "there"
     calls: int = 0
+    looks: int = 0
 
     async def versions(self, _: str) -> dict[str, list[Worker]]:
-        if self.is_ != "there":
-            raise TorchServeAbsent if self.is_ == "nowhere" else TorchServeUnreachable
+        self.looks += 1
+        if self.is_ in WAYS:
+            raise WAYS[self.is_]
         return {"1": [Worker("1", 1, ready=True)]}
 
     async def infer(self, _: str, __: str, items: Sequence[Item], **___: object) -> list[Inference]:
@@ -110,6 +121,16 @@ async def test_one_that_is_down_is_waited_for(around: Around) -> None:
     assert not around.served.is_proven
 
 
+async def test_while_nobody_says_where_it_is_what_was_known_last_holds(around: Around) -> None:
+    around.second.is_ = "nowhere"
+    await around.until(lambda: around.fleet.torchserves == 1)
+    around.second.is_ = "nobody says where"
+    before = around.second.looks
+    await around.until(lambda: around.second.looks > before + 1)
+    assert around.fleet.torchserves == 1
+    assert around.served.is_proven
+
+
 async def test_where_none_is_there_all_are_down(around: Around) -> None:
     around.first.is_ = around.second.is_ = "nowhere"
     await around.until(lambda: around.served.lane.capacity == 0)
@@ -127,9 +148,7 @@ async def test_a_call_that_one_lost_goes_to_another_once(around: Around) -> None
         await around.ask()
 
 
-@pytest.mark.parametrize(
-    ("said", "kind"), [(socket.EAI_NONAME, TorchServeAbsent), (socket.EAI_AGAIN, TorchServeUnreachable)]
-)
+@pytest.mark.parametrize(("said", "kind"), [(socket.EAI_NONAME, TorchServeAbsent), (socket.EAI_AGAIN, NobodySaysWhere)])
 async def test_a_name_that_there_is_not_is_told_from_one_that_nobody_could_look_up(
     said: int, kind: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
