@@ -15,7 +15,10 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 600
-CODE = ("backup", "control_plane", "handlers", "quarantine", "standalone", "training", "weedwatch", "benchmarks")
+CODE = (
+    *("backup", "control_plane", "deploy", "handlers", "quarantine", "standalone", "training", "weedwatch"),
+    "benchmarks",
+)
 LOCKS = ("base", "torch", "benchmark")
 NO_SECRETS_IN = r"\.lock$|package-lock\.json$"  # digests of packages
 
@@ -45,6 +48,23 @@ HERE = {
     ("control_plane/keyring.py", "Base64 High Entropy String"): "the letters of key ids",
     ("control_plane/settings.py", "Basic Auth Credentials"): "how an address looks, in an error",
     ("docs/running.md", "Basic Auth Credentials"): "how an address looks",
+    ("docs/backup.md", "Basic Auth Credentials"): "how an address looks",
+    **{
+        (f"deploy/kubernetes/{file}.yaml", "Secret Keyword"): "the name of a Secret, which holds it"
+        for file in (
+            *("base/backup", "base/control-plane", "base/redis"),
+            *("overlays/kserve/inference-service", "overlays/production/ingress"),
+        )
+    },
+    ("deploy/nginx/templates/policies.conf.template", "Base64 High Entropy String"): "the digest of a script",
+    ("tests/integration/backup/test_commands.py", "Basic Auth Credentials"): "made up, to see that it is not told",
+    ("tests/integration/backup/test_object_store.py", "Basic Auth Credentials"): "made up, to see that it is refused",
+    ("tests/kubernetes/breaks_references.py", "Basic Auth Credentials"): "made up, to see that it is found",
+    ("tests/unit/proofs/test_line_4_images.py", "Private Key"): "made up, to see that it is found",
+    **{
+        ("tests/unit/stack/test_probing.py", what): "made up, to see that it is found"
+        for what in ("Secret Keyword", "Base64 High Entropy String", "Basic Auth Credentials")
+    },
     ("tests/unit/control_plane/test_small_parts.py", "Basic Auth Credentials"): "made up, to see that it is not shown",
     ("tests/unit/control_plane/test_logs.py", "Base64 High Entropy String"): "made up, to see that it is not logged",
     ("tests/unit/control_plane/test_secret_files.py", "Basic Auth Credentials"): "made up, to see that it is not told",
