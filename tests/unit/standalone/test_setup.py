@@ -59,6 +59,24 @@ def test_icons_become_one_file_in_the_colour_of_the_text(setup: ModuleType) -> N
     assert [each.tag.rpartition("}")[2] for each in sprite[0]] == ["path"]
 
 
+def test_files_of_the_pages_are_taken_as_they_are_only_while_they_are_current(
+    setup: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(setup, "find_uv", lambda: setup.TOOLS / "uv")
+    monkeypatch.setattr(setup, "install_pages", made.append)
+    finish(setup, "registry")
+    (setup.VENDOR / setup.MADE_FROM).write_text(setup.pages_digest())
+
+    setup.install_pages_only()
+    assert made == []
+
+    with (setup.ROOT / "ui" / "package-lock.json").open("a") as file:
+        file.write("\n")
+    setup.install_pages_only()
+    assert made == [str(setup.TOOLS / "uv")]
+
+
 @pytest.mark.parametrize("name", ["requirements/base.lock", "ui/package-lock.json"])
 def test_a_changed_lock_is_noticed(setup: ModuleType, name: str) -> None:
     finish(setup, "registry")
