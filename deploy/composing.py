@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ENV_FILE = ROOT / ".env"
 REPLICAS = ("control-plane-1", "control-plane-2")
 SURGE = "control-plane-surge"
+NO_DOCKER = "There is no docker on PATH. Install Docker Engine with its Compose plugin."
 
 
 def compose(*arguments: str, environment: dict[str, str] | None = None, seconds: float = 1800) -> None:
@@ -27,7 +28,7 @@ def compose(*arguments: str, environment: dict[str, str] | None = None, seconds:
             check=False,
         )  # fmt: skip
     except FileNotFoundError:
-        raise CannotDeploy("There is no docker on PATH. Install Docker Engine with its Compose plugin.") from None
+        raise CannotDeploy(NO_DOCKER) from None
     except subprocess.TimeoutExpired:
         raise CannotDeploy(f"`docker compose {arguments[0]}` was not over after {seconds:.0f} s.") from None
     if done.returncode != 0:
@@ -45,7 +46,7 @@ def said(*arguments: str) -> str:
             ("docker", *arguments), cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
         )
     except FileNotFoundError:
-        raise CannotDeploy("There is no docker on PATH. Install Docker Engine with its Compose plugin.") from None
+        raise CannotDeploy(NO_DOCKER) from None
     except subprocess.TimeoutExpired:
         raise CannotDeploy(f"`docker {' '.join(arguments[:2])}` was not over after two minutes.") from None
     if done.returncode != 0:
@@ -62,7 +63,10 @@ def running() -> dict[str, dict[str, str]]:
 
 
 def has_image(reference: str) -> bool:
-    done = subprocess.run(("docker", "image", "inspect", reference), capture_output=True, timeout=60, check=False)
+    try:
+        done = subprocess.run(("docker", "image", "inspect", reference), capture_output=True, timeout=60, check=False)
+    except FileNotFoundError:
+        raise CannotDeploy(NO_DOCKER) from None
     return done.returncode == 0
 
 
