@@ -20,6 +20,7 @@ DOCUMENTED: dict[str, int] = {
     "processing_error": 502,
     "history_unavailable": 503,
     "database_unavailable": 503,
+    "unreachable": 503,  # the edge says it, where no replica answers
     "unauthorized": 401,
     "forbidden": 403,
     "provider_unavailable": 503,
