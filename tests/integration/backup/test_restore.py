@@ -1,19 +1,21 @@
 """What was backed up comes back as it was; what was erased since does not. Nothing happens by halves."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from backup import checking, erased, making
+from backup import checking, erased, loading, making
 from backup.destination import Destination
 from backup.errors import Damaged, Refusal
 from backup.making import make
 from backup.manifest import Manifest
 from backup.restoring import Restored, Wish, restore
-from control_plane import audit, history
+from control_plane import audit, database, history
 from control_plane.anchor import Anchor, look_through
+from observability import reader
 from tests.integration.backup.service import COUNT, WAITING, Service, silent, with_key
 from tests.integration.control_plane.rows import prediction
 
@@ -51,6 +53,32 @@ async def test_all_comes_back_as_it_was(service: Service, destination: Destinati
     assert other.ask("SELECT count(*) FROM predictions") == COUNT + WAITING
     async with other.database.connection() as connection, connection.transaction():
         assert (await look_through(connection)).broken is None
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 7, 61, 4096])
+async def test_however_the_dump_is_cut_the_rows_are_the_same(
+    service: Service, destination: Destination, another: Another, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    await service.record(prediction(subject="a\\.\nCOPY x FROM stdin;\n\\.\n\té"), prediction(subject="\\."))
+    before = service.content()
+    await backed_up(service, destination)
+    monkeypatch.setattr(loading, "BLOCK_BYTES", at_once)
+    other = another()
+    await brought_back(other, destination)
+    assert without_audit_of(other.content()) == without_audit_of(before)
+
+
+async def test_rights_are_as_they_were(service: Service, destination: Destination, another: Another) -> None:
+    for statement in reader.GRANTS:
+        service.change(statement)
+    await backed_up(service, destination)
+    other = another()
+    await brought_back(other, destination)
+    asked = "SELECT has_function_privilege(%s, 'statements_for_dashboards()', 'EXECUTE')"
+    rights = [other.ask(asked, role) for role in ("public", "weedwatch", reader.ROLE)]
+    assert rights == [False, True, True]
+    for view, may in ((reader.VIEWS[0], True), ("predictions", False)):
+        assert other.ask("SELECT has_table_privilege(%s, %s, 'SELECT')", reader.ROLE, view) is may
 
 
 async def test_what_runs_on_goes_on(service: Service, destination: Destination) -> None:
@@ -178,6 +206,20 @@ async def test_a_newer_schema_is_refused(service: Service, destination: Destinat
     await backed_up(service, destination)
     with pytest.raises(Refusal, match="9999_later"):
         await brought_back(service, destination, replace=True)
+
+
+async def test_an_older_schema_is_brought_up_to_date(
+    service: Service, destination: Destination, another: Another, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = await backed_up(service, destination)
+    newer = tmp_path / "migrations"
+    shutil.copytree(database.MIGRATIONS, newer)
+    (newer / "9999_later.sql").write_text("CREATE TABLE later AS SELECT count(*) AS records FROM predictions")
+    monkeypatch.setattr(database, "MIGRATIONS", newer)
+    other = another()
+    await brought_back(other, destination)
+    assert "9999_later.sql" not in found.migrations
+    assert other.ask("SELECT records FROM later") == COUNT
 
 
 async def test_what_fails_late_leaves_the_database_as_it_was(
