@@ -131,7 +131,7 @@ def _outcome(done: Restored) -> list[str]:
         )
     if done.lost:
         lines.append(f"Rows {found.audit_row + 1} to {done.lost.number} of the audit are lost; its new row says so.")
-    return [*lines, "Start the service. Grafana's role: run deploy's `reader` again if its dashboards stay empty."]
+    return [*lines, "Start the service."]
 
 
 def _prune(place: Place, destination: Destination, found: Settings, _: argparse.Namespace) -> int:

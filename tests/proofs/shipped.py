@@ -14,7 +14,7 @@ from tests.proofs.stack_lines import (
 LINES: tuple[Line, ...] = (
     Line(1, "The whole stack, in production's form", line_1_whole.run, 40),
     Line(2, "Updates, deaths and hangs under load", line_2_changes.run, 40),
-    Line(3, "A backup under load, everything destroyed, all restored", line_3_backup.run, 20),
+    Line(3, "A backup under load, everything destroyed, all restored", line_3_backup.run, 45),
     Line(4, "Images are small, light and closed", line_4_images.run, 40),
     Line(5, "What is applied to a cluster is sound, by asserts that can fail", line_5_kubernetes.run, 10),
     Line(6, "Repeated pictures: the answer cache, and a swap beside it", line_6_cache.run, 15),

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -22,10 +22,11 @@ from tests.changing import MODEL
 from tests.checker.client import Log, own_picture
 from tests.checker.judge import faults_in_records
 from tests.checker.record import Operation
-from tests.proofs.harness import Context
+from tests.proofs.harness import Context, run_cases
 from tests.proofs.results import Figure, at_least, for_the_record, is_true, none_of
 from tests.proofs.samples import samples
 from tests.proofs.stack_lines.backed_up import Ground, MadeRun, made_run
+from tests.proofs.stack_lines.backed_up_compose import composed
 
 ROUNDS = 10
 CLIENTS = 3
@@ -35,8 +36,22 @@ ERASED, STAYS = "Ada", "Grace"
 
 
 def run(context: Context) -> list[Figure]:
+    """CASE=standalone or CASE=compose for one of the two."""
+    return run_cases(context, {"standalone": lambda: _standalone(context), "compose": lambda: _compose(context)})
+
+
+def _standalone(context: Context) -> list[Figure]:
     with made_run(context) as ground:
-        return [*second_version(ground), *prove(context, ground)]
+        return _of("make run", [*second_version(ground), *prove(context, ground)])
+
+
+def _compose(context: Context) -> list[Figure]:
+    with composed(context) as ground:
+        return _of("Compose", prove(context, ground))
+
+
+def _of(place: str, figures: list[Figure]) -> list[Figure]:
+    return [replace(each, name=f"{place}: {each.name}") for each in figures]
 
 
 def second_version(ground: MadeRun) -> list[Figure]:
