@@ -1,0 +1,122 @@
+"""Two real TorchServes behind one control plane: both are brought to the wanted state, and one may end under load."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.integration.handlers import torchserve
+from tests.integration.handlers.archives import build_tiny_archive
+from tests.integration.handlers.torchserve import ROOT, TorchServe, wait_until
+from tests.proofs.samples import samples
+from tests.proofs.stack import clean_environment, free_port
+
+CLIENTS = 4
+
+
+@dataclass
+class Service:
+    first: TorchServe
+    second: TorchServe
+    port: int
+    process: "subprocess.Popen[bytes]"
+
+    def is_ready(self) -> bool:
+        assert self.process.poll() is None
+        try:
+            return httpx2.get(f"http://127.0.0.1:{self.port}/health/ready", timeout=10).status_code == 200
+        except httpx2.TransportError:
+            return False
+
+    def metric(self, line: str) -> bool:
+        return line in httpx2.get(f"http://127.0.0.1:{self.port}/metrics", timeout=10).text.splitlines()
+
+
+@dataclass
+class Load:
+    """Clients that ask without a pause until it is told to end."""
+
+    port: int
+    photo: bytes
+    answers: Counter[int] = field(default_factory=Counter)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def ask(self) -> None:
+        with httpx2.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30) as http:
+            while not self.over.is_set():
+                answer = http.post("/predict", content=self.photo, headers={"Content-Type": "image/jpeg"})
+                self.answers[answer.status_code] += 1
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    """Without a database: the spool takes the records, and the newest archive of the store answers."""
+    folder = Path(tempfile.mkdtemp(prefix="ww-", dir="/tmp"))
+    started: list[TorchServe] = []
+    process = None
+    try:
+        for name in ("a", "b"):
+            (folder / name).mkdir()
+            started.append(torchserve.start(folder / name))
+        archive = build_tiny_archive("tiny", started[0].store)
+        shutil.copy(archive, started[1].store)
+        port = free_port()
+        with (folder / "output.txt").open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "control_plane"], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT,
+                env=clean_environment() | _settings(started, folder, port),
+            )  # fmt: skip
+        service = Service(started[0], started[1], port, process)
+        wait_until(service.is_ready, "the service is ready")
+        yield service
+    finally:
+        if process is not None:
+            process.terminate()
+            process.wait(60)
+        for each in started:
+            each.stop()
+        shutil.rmtree(folder)
+
+
+def _settings(torchserves: list[TorchServe], folder: Path, port: int) -> dict[str, str]:
+    addresses = {
+        f"WEEDWATCH_TORCHSERVE_{api.upper()}": ",".join(f"http://127.0.0.1:{each.ports[api]}" for each in torchserves)
+        for api in ("inference", "management", "metrics")
+    }
+    return {
+        **addresses,
+        "DATABASE_URL": "postgresql://127.0.0.1:1/nowhere",
+        "WEEDWATCH_PORT": str(port),
+        "WEEDWATCH_STATE_DIR": str(folder / "state"),
+        "WEEDWATCH_MODEL_STORE": str(torchserves[0].store),
+        "WEEDWATCH_MODEL": "tiny",
+        "WEEDWATCH_WORKERS": "1",
+    }
+
+
+def test_each_is_brought_to_the_wanted_state_and_no_request_fails_when_one_ends(service: Service) -> None:
+    both = 'weedwatch_version_workers{model="tiny",part="stable",state="ready",version="1"} 2.0'
+    wait_until(lambda: service.metric(both), "both have a worker")
+    load = Load(service.port, next(iter(samples(ROOT).values())))
+    clients = [threading.Thread(target=load.ask) for _ in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    try:
+        wait_until(lambda: load.answers.total() > 20, "they are answered")
+        service.second.process.kill()
+        wait_until(lambda: service.metric('weedwatch_torchserve_up{torchserve="2"} 0.0'), "it is seen to be down")
+        before = load.answers.total()
+        wait_until(lambda: load.answers.total() > before + 20, "they are answered by the other")
+    finally:
+        load.over.set()
+        for client in clients:
+            client.join()
+    assert load.answers.keys() == {200}
