@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.building import IMAGES, NAMES
 from tests import workflows
 from tests.workflows import Workflow
 
@@ -141,3 +142,17 @@ def test_a_command_that_only_one_of_them_runs_is_seen() -> None:
 )
 def test_a_script_is_sound(name: str) -> None:
     assert workflows.shell_faults((ROOT / name).read_text()) == []
+
+
+def test_each_image_is_scanned_and_released_by_its_own_file_and_target() -> None:
+    by_name = {workflow.name: workflow for workflow in FILES}
+    scanned = by_name["images.yml"].jobs["image"]["strategy"]["matrix"]["image"]
+    released = by_name["release.yml"].jobs["images"]["strategy"]["matrix"]["include"]
+    assert set(scanned) == set(NAMES)
+    assert {(each["image"], f"{each['file']}.Dockerfile", each["target"]) for each in released} == {
+        *((image.name, image.dockerfile, image.target) for image in IMAGES),
+        ("torchserve", "torchserve.Dockerfile", "cuda"),
+    }
+    for each in released:
+        stages = (ROOT / "deploy" / "images" / f"{each['file']}.Dockerfile").read_text()
+        assert f" AS {each['target']}\n" in stages
