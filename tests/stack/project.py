@@ -67,6 +67,7 @@ class Project:
             "COMPOSE_FILE": "compose.yaml:deploy/compose.prod.yaml",
             "WEEDWATCH_TAG": self.tag,
             "WEEDWATCH_ADDRESS": "127.0.0.1",
+            "WEEDWATCH_FRONT_SUBNET": f"172.30.{os.getpid() % 256}.0/24",
             "WEEDWATCH_HTTP_PORT": str(self.http_port),
             "WEEDWATCH_HTTPS_PORT": str(self.https_port),
             "WEEDWATCH_OBSERVABILITY": "./deploy/observability",
