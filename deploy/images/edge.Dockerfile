@@ -26,8 +26,9 @@ RUN install --directory --owner 10001 --group 10001 /certificates
 USER 10001:10001
 EXPOSE 8080 8443
 STOPSIGNAL SIGQUIT
+# Through TLS, to a control plane: a port that answers by itself would prove nothing.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --start-interval=1s --retries=3 \
-    CMD ["curl", "--fail", "--silent", "--show-error", "http://127.0.0.1:8080/edge/health"]
+    CMD ["curl", "--fail", "--silent", "--show-error", "--insecure", "https://127.0.0.1:8443/health/live"]
 ARG VERSION=unknown
 ARG REVISION=unknown
 ARG CREATED=unknown

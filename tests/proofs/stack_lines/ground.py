@@ -50,7 +50,7 @@ def _torch() -> dict[str, str]:
     if os.environ.get("TORCH"):
         return {}
     asked = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "get", "global.find-links"], capture_output=True, text=True, check=False
+        ["python3", "-m", "pip", "config", "get", "global.find-links"], capture_output=True, text=True, check=False
     )
     folders = [*os.environ.get("PIP_FIND_LINKS", "").split(), *asked.stdout.split()]
     for folder in folders:

