@@ -28,7 +28,7 @@ jobs:
         run: make check
 """
 # `make test` begins with check; pages of coverage are for somebody's browser; CI here reaches no list of weaknesses.
-ONLY_HOSTED = {"make check", "make coverage", "make audit", "make prove-stack LINE=1"}
+ONLY_HOSTED = {"make check", "make coverage", "make audit", "make prove-stack LINE=1,4,5,7"}
 # What each check must find: the good one, with one thing changed.
 BAD: dict[Callable[[Workflow], list[str]], list[tuple[str, str]]] = {
     workflows.asks_for_little: [
