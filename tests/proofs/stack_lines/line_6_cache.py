@@ -28,7 +28,7 @@ FIRST_SECONDS = 6.0  # Java translates what is used often
 TIMES_FASTER = {"photo": 5.0, "small": 2.5}
 WITHOUT = "Cache-Control: no-store"
 
-FULL_SWAPS = 40
+FULL_SWAPS = 20
 SWAP_CLIENTS = 4
 SETTLED_SECONDS = 3.0  # after which no replica may go by the old rollout
 GONE_SECONDS = 60.0
