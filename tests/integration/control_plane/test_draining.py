@@ -16,7 +16,7 @@ from control_plane.serving import IDLE_SECONDS
 from tests.integration.control_plane.serving import PATIENCE, eventually, head, is_closed, read_reply
 
 ROOT = Path(__file__).parents[3]
-TIMES = 12
+TIMES = 8
 CLIENTS = 8
 BODY = bytes(2000)
 REQUEST = head(length=len(BODY)) + BODY
