@@ -31,6 +31,7 @@ from weedwatch.progress import Listener, Pace
 
 ACTOR = "restore"
 ALIVE_SECONDS = 15.0
+LOCK_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ async def restore(place: Place, destination: Destination, wish: Wish, report: Li
         known |= await _look_at_the_old(connection, wish)
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock(%(key)s)", {"key": database.MIGRATION_LOCK})
+            await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")  # somebody may still read
             await loading.empty(connection)
             await _load(connection, destination, found, report)
             new = known.without(await erased.of_database(connection))

@@ -81,7 +81,7 @@ def needed_ways_are_open(objects: Objects) -> list[str]:
     (control_plane,) = map(end_of, pods_named(objects, CONTROL_PLANE))
     (torchserve,) = map(end_of, pods_named(objects, TORCHSERVE))
     (redis,) = map(end_of, pods_named(objects, REDIS))
-    (backup,) = map(end_of, pods_named(objects, BACKUP))
+    backup, *_ = map(end_of, pods_named(objects, BACKUP))
     wanted = (
         *((control_plane, torchserve, port) for port in (8080, 8081, 8082)),
         (control_plane, redis, 6379),

@@ -315,7 +315,9 @@ def place(objects: Objects) -> list[str]:
 
 def backups(objects: Objects) -> list[str]:
     """One at a time, and where pictures are."""
-    found = [] if of_kind(objects, "CronJob") else ["Nobody makes backups."]
+    called = {pod.spec["containers"][0]["command"][-1] for pod in pods_named(objects, BACKUP)}
+    found = [] if "--prune" in called else ["Nobody makes backups."]
+    found += [] if "erasures" in called else ["Nobody writes down what was erased."]
     bucket = settings(objects).get("WEEDWATCH_PICTURES_URL")
     if bucket is None and replicas(objects, pods_named(objects, CONTROL_PLANE)[0].owner)[1] > 1:
         found.append("Several control planes do not share the kept pictures (WEEDWATCH_PICTURES_URL)")

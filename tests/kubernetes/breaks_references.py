@@ -176,6 +176,7 @@ REFERENCES = (
             "pod-security.kubernetes.io/enforce"
         ),
     ),
+    Break("backups", "nobody who writes down what was erased", without("CronJob", "erasures")),
     Break("backups", "two backups at once", spec("CronJob", "backup", change=to(concurrencyPolicy="Allow"))),
     Break("backups", "pictures that replicas do not share", setting("WEEDWATCH_PICTURES_URL", None)),
 )
