@@ -23,8 +23,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     present = setting(TAG, "latest")
     change(present, options.tag)
-    write_env({TAG: options.tag, PREVIOUS: present})
-    print(f"The control plane runs {options.tag}; `make rollback` goes back to {present}.")
+    # The same once more, as when a deployment is run again: there is nothing new to go back to.
+    previous = present if options.tag != present else setting(PREVIOUS, present)
+    write_env({TAG: options.tag, PREVIOUS: previous})
+    print(f"The control plane runs {options.tag}; `make rollback` goes back to {previous}.")
     print("The edge and TorchServe keep running as they are; `make up` takes them along, with a pause of some seconds.")
     return 0
 

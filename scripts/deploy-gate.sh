@@ -16,7 +16,8 @@ deploy() { # What is checked out must be what runs, so a failure puts both back.
   before=$(git rev-parse HEAD)
   git fetch --quiet origin "refs/tags/$1:refs/tags/$1"
   git checkout --quiet --detach "$1"
-  echo "$before" >.git/weedwatch-before
+  # The same once more leaves what was before it.
+  [ "$(recorded deployed)" = "$1" ] || echo "$before" >.git/weedwatch-before
   echo "$1" >.git/weedwatch-deployed
   if make fetch TAG="${1#v}" && make deploy TAG="${1#v}"; then return; fi
   rm .git/weedwatch-deployed

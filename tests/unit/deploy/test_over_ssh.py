@@ -105,6 +105,14 @@ def test_going_back_uses_the_files_of_the_version_before(host: Host) -> None:
     assert len(host.made) == 5
 
 
+def test_the_same_release_once_more_goes_back_to_the_version_before(host: Host) -> None:
+    host.asks("deploy v0.2.0")
+    host.asks("deploy v0.3.0")
+    host.asks("deploy v0.3.0")
+    assert host.asks("rollback v0.3.0").returncode == 0
+    assert host.at == "v0.2.0"
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -91,6 +91,12 @@ def test_rollback_is_the_same_way_back_and_forth(engine: Engine) -> None:
     assert (engine.env()["WEEDWATCH_TAG"], engine.env()["WEEDWATCH_PREVIOUS_TAG"]) == ("0.1.0", "0.2.0")
 
 
+def test_the_same_update_once_more_goes_back_to_what_was_before_it(engine: Engine) -> None:
+    deploy.main(["update", "0.2.0"])
+    assert deploy.main(["update", "0.2.0"]) == 0
+    assert engine.env()["WEEDWATCH_PREVIOUS_TAG"] == "0.1.0"
+
+
 @pytest.mark.parametrize(
     ("fails", "back"),
     [
