@@ -12,9 +12,10 @@ import os
 import re
 import shutil
 import struct
+import time
 import zipfile
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,6 +44,9 @@ REQUEST_LATER = "request.json.new"
 VERDICT = "verdict.json"
 PROGRESS = "progress.json"
 SOURCE = "url.json"
+OWNER = "owner"
+OWNED_SECONDS = 30.0
+"""A replica that works on an upload says so with each look; after this nobody does, and another one goes on."""
 ACTOR = "quarantine"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _END_OF_ZIP, _END_BYTES = b"PK\x05\x06", 22
@@ -84,7 +88,7 @@ class Intake:
         self._receiving.add(upload)
         place = self.folder / upload
         try:
-            await asyncio.to_thread(place.mkdir, parents=True)
+            await asyncio.to_thread(self._own, place, new=True)
             if shutil.disk_usage(place).free < declared_bytes + KEPT_FREE_BYTES:
                 raise Conflict("The disk has no room for this version. Free some, then send it again.")
             yield place
@@ -209,7 +213,7 @@ class Intake:
             uploads = {each.archive: each for each in await models.uploads(connection)}
         self.oldest = min((each.created_at for each in uploads.values()), default=None)
         for place in places:
-            if place.name in self._receiving:
+            if not await asyncio.to_thread(self._is_ours, place) or place.name in self._receiving:
                 continue
             if (upload := uploads.get(place.name)) is not None:
                 await self._carry_on(place, upload)
@@ -219,6 +223,22 @@ class Intake:
         for upload in uploads.values():
             if upload.archive not in names and self._age(upload) > self._longest:
                 await self._refuse(upload, "Its files were lost before they were checked. Send it again.")
+
+    def _own(self, place: Path, *, new: bool = False) -> None:
+        if new:
+            place.mkdir(parents=True)
+        (place / OWNER).write_text(self.settings.replica)
+
+    def _is_ours(self, place: Path) -> bool:
+        """Whether this replica is to work on it: several may share the folder. Says so again, when it is."""
+        with suppress(OSError):  # it may go at any moment
+            file = place / OWNER
+            owner = file.read_text() if file.exists() else ""
+            fresh = time.time() - (file if owner else place).stat().st_mtime < OWNED_SECONDS
+            if owner == self.settings.replica or not fresh:
+                self._own(place)
+                return True
+        return False
 
     def _places(self) -> list[Path]:
         if not self.folder.is_dir():
