@@ -58,6 +58,7 @@ class _Making:
     fresh: bool
     items: list[Item] = field(default_factory=list)
     there: dict[str, int] = field(default_factory=dict)
+    waiting: set[bytes] = field(default_factory=set)  # pictures of records that wait on a disk
     gone: list[bytes] = field(default_factory=list)  # pictures that were not there
     missing: list[str] = field(default_factory=list)
 
@@ -85,7 +86,7 @@ async def make(place: Place, destination: Destination, report: Listener, *, fres
         async with connected(place.database_url) as seen:
             snapshot = await _look(seen)
             await asyncio.to_thread(_dump, making, snapshot)
-        await _copy_pictures(making, snapshot.pictures)
+        await _copy_pictures(making, sorted({*snapshot.pictures, *making.waiting}))
         await asyncio.to_thread(_copy_models, making, names, snapshot.archives)
         shown = await history.still_shown(connection, making.gone)
         await erased.refresh(destination, connection)
@@ -126,6 +127,7 @@ def _copy_spools(making: _Making) -> None:
         item = Item(SPOOL + name, hashlib.sha256(content).hexdigest(), len(content))
         making.destination.put(item.location(making.id), content)
         making.items.append(item)
+        making.waiting |= {row.picture_sha256 for row in spooled.rows(content) if row.picture_sha256}
 
 
 async def _look(connection: Connection) -> Snapshot:

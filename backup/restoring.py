@@ -7,10 +7,12 @@ the archives that the database names.
 import asyncio
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from uuid import UUID
 
 from backup import checking, erased, loading, reapplying, spooled
 from backup.connecting import connected, take_turn
@@ -31,6 +33,8 @@ from weedwatch.progress import Listener, Pace
 
 ACTOR = "restore"
 ALIVE_SECONDS = 15.0
+Segments = Callable[[], Iterator[tuple[str, bytes]]]
+"""Of the backup's spool; read anew each time, since all of it may be large."""
 LOCK_SECONDS = 60
 
 
@@ -73,16 +77,19 @@ async def restore(place: Place, destination: Destination, wish: Wish, report: Li
             await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")  # somebody may still read
             await loading.empty(connection)
             await _load(connection, destination, found, report)
-            new = known.without(await erased.of_database(connection))
+            in_backup = await erased.of_database(connection)
+            new, known = known.without(in_backup), known | in_backup
             subjects = await _subjects(connection, place, found, new, wish)
             reapplied = await reapplying.reapply(connection, new, subjects)
             await reapplying.take_away(connection, [bytes.fromhex(each) for each in found.removed])
             lost = known.head if known.head.number > found.audit_row else None
+            segments = partial(_segments, destination, found, known, subjects)
             await _write_down(connection, found, reapplied, lost)
             await reapplying.write_certificates_again(connection, list(new.certificates))
-            pictures = await _bring_pictures(connection, place, destination, found, report)
+            shown = await _shown(connection, await asyncio.to_thread(_photos, segments))
+            pictures = await _bring_pictures(place, destination, found, shown, report)
             await asyncio.to_thread(_bring_models, place.model_store, destination, found, report)
-            waiting = await asyncio.to_thread(_bring_spool, place, destination, found, known, subjects)
+            waiting = await asyncio.to_thread(_bring_spool, place, found, segments)
     return Restored(found, reapplied, pictures, waiting, lost)
 
 
@@ -181,13 +188,26 @@ async def _write_down(connection: Connection, found: Manifest, done: Reapplied, 
     await backups.put(connection, found.id, datetime.fromisoformat(found.mark), found.bytes)
 
 
-async def _bring_pictures(
-    connection: Connection, place: Place, destination: Destination, found: Manifest, report: Listener
-) -> int:
-    """Those that records show now; what was erased is not even written."""
+async def _shown(connection: Connection, waiting: dict[UUID, bytes]) -> set[bytes]:
+    """Pictures of the records that are there now, and of those that will land when the service starts."""
     cursor = await connection.execute("SELECT DISTINCT picture_sha256 FROM predictions")
-    shown = {digest.hex() for (digest,) in await cursor.fetchall() if digest}
-    wanted = [item for item in found.below(PICTURES) if item.sha256 in shown]
+    shown = {digest for (digest,) in await cursor.fetchall() if digest}
+    cursor = await connection.execute(
+        """
+        SELECT id FROM unnest(%(ids)s::uuid[]) AS given (id)
+        WHERE NOT EXISTS (SELECT FROM predictions WHERE request_id = id)
+          AND NOT EXISTS (SELECT FROM deletions WHERE before > id)
+        """,
+        {"ids": list(waiting)},
+    )
+    return shown | {waiting[request_id] for (request_id,) in await cursor.fetchall()}
+
+
+async def _bring_pictures(
+    place: Place, destination: Destination, found: Manifest, shown: set[bytes], report: Listener
+) -> int:
+    """Those that records show; what was erased is not even written."""
+    wanted = [item for item in found.below(PICTURES) if bytes.fromhex(item.sha256) in shown]
     pace, done = Pace("photos", len(wanted), "photos"), 0
 
     async def bring(item: Item) -> None:
@@ -245,16 +265,22 @@ def _is_there(file: Path, item: Item) -> bool:
         return hashlib.file_digest(content, "sha256").hexdigest() == item.sha256
 
 
-def _bring_spool(place: Place, destination: Destination, found: Manifest, known: Erased, subjects: Subjects) -> int:
+def _segments(
+    destination: Destination, found: Manifest, known: Erased, subjects: Subjects
+) -> Iterator[tuple[str, bytes]]:
+    """Records that waited on a disk, by `replica/file`: without what was erased, and photos that may not be shown."""
     stones: list[Tombstone] = list(known.tombstones)
-    is_erased: Callable[[bytes], bool] = lambda line: subjects.covers_line(stones, line)  # noqa: E731
-    return sum(
-        spooled.bring_back(
-            place.spool,
-            item.name.removeprefix(SPOOL),
-            destination.read(item.location(found.id)),
-            found.id,
-            is_erased,
-        )
-        for item in found.below(SPOOL)
-    )
+    for item in found.below(SPOOL):
+        lines = destination.read(item.location(found.id)).split(b"\n")
+        left = b"\n".join(line for line in lines if not subjects.covers_line(stones, line))
+        yield item.name.removeprefix(SPOOL), spooled.without_photos(left, known.withdrawn)
+
+
+def _photos(segments: Segments) -> dict[UUID, bytes]:
+    """Of the records that wait, by their ids."""
+    rows = (row for _, content in segments() for row in spooled.rows(content))
+    return {row.request_id: row.picture_sha256 for row in rows if row.picture_sha256}
+
+
+def _bring_spool(place: Place, found: Manifest, segments: Segments) -> int:
+    return sum(spooled.bring_back(place.spool, name, content, found.id) for name, content in segments())

@@ -5,9 +5,12 @@ that has it at least once; landing twice changes nothing.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Set
+from dataclasses import replace
 from pathlib import Path
+from uuid import UUID
 
+from control_plane import history, spool
 from control_plane.spool import ASIDE
 
 MOST_PASSES = 20
@@ -41,10 +44,34 @@ def read(root: Path) -> Iterator[tuple[str, bytes]]:
             return
 
 
-def bring_back(root: Path, name: str, content: bytes, backup: str, is_erased: Callable[[bytes], bool]) -> int:
-    """Put a segment where a starting replica takes it over, without what was erased; how many lines it has."""
+def rows(content: bytes) -> list[history.Prediction]:
+    """The records of a segment; what is no record is passed over."""
+    return [row for line in content.split(b"\n") if (row := _row(line)) is not None]
+
+
+def without_photos(content: bytes, withdrawn: Set[UUID]) -> bytes:
+    """Records whose consent was taken back meanwhile, when they had landed, say so and show no photo."""
+    return b"\n".join(_plain(line, withdrawn) for line in content.split(b"\n"))
+
+
+def _plain(line: bytes, withdrawn: Set[UUID]) -> bytes:
+    row = _row(line)
+    if row is None or row.request_id not in withdrawn:
+        return line
+    return spool.encode(replace(history.without_picture(row), consent=False)).rstrip(b"\n")
+
+
+def _row(line: bytes) -> history.Prediction | None:
+    try:
+        return spool.decode(line)
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def bring_back(root: Path, name: str, content: bytes, backup: str) -> int:
+    """Put a segment where a starting replica takes it over; how many lines it has."""
     replica, file = name.split("/")
-    lines = [line for line in content.split(b"\n") if line and not is_erased(line)]
+    lines = [line for line in content.split(b"\n") if line]
     if not lines:
         return 0
     is_aside = replica == ASIDE

@@ -136,6 +136,30 @@ async def test_a_photo_whose_consent_was_taken_back_stays_away(
     assert other.ask("SELECT consent FROM predictions WHERE request_id = %s", service.rows[0].request_id) is False
 
 
+@pytest.mark.parametrize("is_withdrawn", [False, True])
+async def test_the_photo_of_a_record_that_waits_comes_back_with_it_unless_its_consent_went(
+    service: Service, destination: Destination, another: Another, is_withdrawn: bool
+) -> None:
+    photo = await service.keep(1000)
+    row = prediction(consent=True, picture_sha256=photo)
+    await service.spool.append([row])
+    await backed_up(service, destination)
+    if is_withdrawn:  # after it had landed
+        service.change("INSERT INTO withdrawals (request_id) VALUES (%s)", row.request_id)
+        async with service.database.connection() as connection:
+            await erased.refresh(destination, connection)
+    other = another()
+    done = await brought_back(other, destination)
+    assert done.pictures == COUNT // 3 + (not is_withdrawn)
+    await other.start()
+    shown = other.ask("SELECT picture_sha256 FROM predictions WHERE request_id = %s", row.request_id)
+    assert shown == (None if is_withdrawn else photo)
+    assert other.ask("SELECT consent FROM predictions WHERE request_id = %s", row.request_id) is not is_withdrawn
+    assert service.photos().items() - other.photos().items() == (
+        {each for each in service.photos().items() if photo.hex() in str(each)} if is_withdrawn else set()
+    )
+
+
 async def test_the_audit_says_what_was_lost_and_verifies(
     service: Service, destination: Destination, tmp_path: Path
 ) -> None:

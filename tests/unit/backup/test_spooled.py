@@ -47,10 +47,10 @@ def test_a_segment_that_another_replica_takes_over_is_read_there(
     assert passes == 2
 
 
-def test_what_was_erased_is_not_brought_back(tmp_path: Path) -> None:
-    count = spooled.bring_back(tmp_path, "one/00000001.log", b"a\nb\n", "B", lambda line: line == b"a")
-    assert (count, (tmp_path / "one.B/00000001.log").read_bytes()) == (1, b"b\n")
-    assert spooled.bring_back(tmp_path, "two/00000001.log", b"a\n", "B", lambda _: True) == 0
+def test_a_segment_is_brought_back_beside_those_that_are_there(tmp_path: Path) -> None:
+    count = spooled.bring_back(tmp_path, "one/00000001.log", b"a\nb\n", "B")
+    assert (count, (tmp_path / "one.B/00000001.log").read_bytes()) == (2, b"a\nb\n")
+    assert spooled.bring_back(tmp_path, "two/00000001.log", b"\n", "B") == 0
     assert not (tmp_path / "two.B").exists()
-    spooled.bring_back(tmp_path, "quarantine/one-1.log", b"x\n", "B", lambda _: False)
+    spooled.bring_back(tmp_path, "quarantine/one-1.log", b"x\n", "B")
     assert (tmp_path / "quarantine/B-one-1.log").read_bytes() == b"x\n"
