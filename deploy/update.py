@@ -52,11 +52,24 @@ def change(old: str, new: str) -> None:
             _start(name, new)
     except CannotDeploy as problem:
         print(f"{problem}\nGoing back to {old}.")
-        for name in replaced:
-            _start(name, old)
+        if stuck := [name for name in replaced if not _goes_back(name, old)]:
+            raise CannotDeploy(
+                f"The images of {new} do not become healthy, and {', '.join(stuck)} did not come back with {old}. "
+                f"Look at it now: docker compose logs {stuck[0]}"
+            ) from problem
         raise CannotDeploy(f"The images of {new} do not become healthy; {old} runs as before.") from problem
     finally:
         compose("--profile", "update", "rm", "--stop", "--force", SURGE, seconds=300)
+
+
+def _goes_back(service: str, tag: str) -> bool:
+    """Whether it did; the others are tried all the same."""
+    try:
+        _start(service, tag)
+    except CannotDeploy as problem:
+        print(problem)
+        return False
+    return True
 
 
 def _start(service: str, tag: str) -> None:

@@ -117,6 +117,17 @@ def test_new_ones_that_do_not_become_healthy_leave_the_old_ones(
     assert engine.env() == before
 
 
+def test_one_that_does_not_come_back_keeps_none_of_the_others_from_it(
+    engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine.fail("0.2.0*up*control-plane-2 | 0.1.0*up*control-plane-1")
+    assert deploy.main(["update", "0.2.0"]) == 1
+    assert engine.started[-2:] == [("control-plane-1", "0.1.0"), ("control-plane-2", "0.1.0")]
+    said = capsys.readouterr().err
+    assert "control-plane-1 did not come back with 0.1.0" in said
+    assert "runs as before" not in said
+
+
 def test_an_image_that_is_not_here_is_looked_for_in_the_registry(
     engine: Engine, capsys: pytest.CaptureFixture[str]
 ) -> None:
