@@ -4,6 +4,7 @@ Writes fullchain.pem and privkey.pem. Browsers warn of it, as they should: nobod
 """
 
 import datetime
+import errno
 import ipaddress
 import os
 import sys
@@ -18,9 +19,16 @@ CHAIN, KEY = "fullchain.pem", "privkey.pem"
 
 
 def make(folder: Path, name: str) -> bool:
-    """Make both files; False when a certificate is there already."""
+    """Make both files; False when a certificate is there already.
+
+    Raises:
+        OSError: They cannot be written; or there is a key, which is somebody's, or a link that leads nowhere from here.
+    """
     if (folder / CHAIN).exists():
         return False
+    for name_of_file in (CHAIN, KEY):
+        if os.path.lexists(folder / name_of_file):
+            raise FileExistsError(errno.EEXIST, f"{name_of_file} is there, and no {CHAIN} that can be read")
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)

@@ -26,6 +26,21 @@ def test_the_certificate_of_an_operator_stays(tmp_path: Path) -> None:
     assert not (tmp_path / self_signed.KEY).exists()
 
 
+def test_a_key_without_its_certificate_and_a_link_that_leads_nowhere_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["self_signed", str(tmp_path), "localhost"])
+    key = tmp_path / self_signed.KEY
+    key.write_text("theirs")
+    assert self_signed.main() == 1
+    assert "privkey.pem is there, and no fullchain.pem that can be read" in capsys.readouterr().err
+    assert key.read_text() == "theirs"
+    key.unlink()
+    (tmp_path / self_signed.CHAIN).symlink_to("../archive/fullchain1.pem")
+    assert self_signed.main() == 1
+    assert [path.name for path in tmp_path.iterdir()] == [self_signed.CHAIN]
+
+
 def test_a_folder_that_cannot_be_written_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
