@@ -71,10 +71,20 @@ def has_image(reference: str) -> bool:
 
 
 def read_env() -> dict[str, str]:
-    """The lines of `.env`; what is set in the environment wins."""
+    """The lines of `.env`, as Compose reads them; what is set in the environment wins."""
     lines = ENV_FILE.read_text("utf-8").splitlines() if ENV_FILE.exists() else []
     pairs = (line.partition("=") for line in lines if "=" in line and not line.lstrip().startswith("#"))
-    return {name.strip(): value.strip() for name, _, value in pairs}
+    return {_name(name): _value(value.strip()) for name, _, value in pairs}
+
+
+def _name(text: str) -> str:
+    return text.strip().removeprefix("export ").strip()
+
+
+def _value(text: str) -> str:
+    if len(text) >= 2 and text[0] == text[-1] and text[0] in "'\"":
+        return text[1:-1]
+    return text.split(" #", 1)[0].rstrip()
 
 
 def setting(name: str, otherwise: str) -> str:
@@ -84,10 +94,11 @@ def setting(name: str, otherwise: str) -> str:
 def write_env(values: dict[str, str]) -> None:
     """Set lines of `.env`; all others stay as they are. It is replaced in one step."""
     lines = ENV_FILE.read_text("utf-8").splitlines() if ENV_FILE.exists() else []
-    kept = [line for line in lines if line.partition("=")[0].strip() not in values]
+    kept = [line for line in lines if _name(line.partition("=")[0]) not in values]
     text = "\n".join([*kept, *(f"{name}={value}" for name, value in values.items())]) + "\n"
     beside = ENV_FILE.with_name(".env.new")
+    beside.unlink(missing_ok=True)
+    beside.touch(mode=0o600)  # there may be secrets in it: nobody else reads it meanwhile
     beside.write_text(text, "utf-8")
-    if ENV_FILE.exists():
-        beside.chmod(ENV_FILE.stat().st_mode & 0o777)
+    beside.chmod(ENV_FILE.stat().st_mode & 0o777 if ENV_FILE.exists() else 0o644)
     beside.replace(ENV_FILE)

@@ -179,6 +179,15 @@ def test_the_lines_of_the_file_keep_their_mode(engine: Engine) -> None:
     assert (engine.folder / ".env").read_text().splitlines()[-1] == "WEEDWATCH_TAG=0.3.0"
 
 
+def test_the_file_is_read_as_compose_reads_it(engine: Engine) -> None:
+    (engine.folder / ".env").write_text("export WEEDWATCH_TAG=\"0.1.0\"\nWEEDWATCH_NAME='a b' \nA=1 # one\n# B=2\n")
+    assert engine.env() == {"WEEDWATCH_TAG": "0.1.0", "WEEDWATCH_NAME": "a b", "A": "1"}
+    deploy.main(["update", "0.2.0"])
+    assert deploy.main(["rollback"]) == 0
+    assert engine.started[-1] == ("control-plane-2", "0.1.0")
+    assert (engine.folder / ".env").read_text().count("WEEDWATCH_TAG") == 1
+
+
 @pytest.mark.parametrize("words", [["pin"], ["update", "0.2.0"]])
 def test_without_docker_a_sentence_says_so(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
