@@ -40,3 +40,9 @@ def test_the_page_of_a_refusal_is_not_refused_itself(source: str, target: str) -
     """nginx asks again for the error's page: what it remembered of the first address would close that too (500)."""
     text = (NGINX / "templates" / "weedwatch.conf.template").read_text()
     assert "volatile;" in mapped(text, source, target)
+
+
+def test_a_long_answer_that_is_taken_slowly_leaves_room_for_bodies() -> None:
+    """nginx's own limit is 1 GB an answer, which is all of the memory that both wait in."""
+    text = (NGINX / "templates" / "weedwatch.conf.template").read_text()
+    assert re.search(r"^    proxy_max_temp_file_size 16m;$", text, re.MULTILINE)
