@@ -120,15 +120,16 @@ def predict(credential: str) -> dict[str, Any]:
     if answer is None or answer.status != 200:
         said_of_it = answer.body.get("detail", answer.status) if answer else "no answer"
         raise CannotDeploy(f"The first prediction failed: {said_of_it}\n  Logs: docker compose logs control-plane-1")
-    best = answer.body["predictions"][0]
-    return {"picture": pictures[0].name, "label": best["label"], "confidence": best["confidence"], **answer.body}
+    return {"picture": pictures[0].name, **answer.body}
 
 
 def say(found: dict[str, Any], key: str) -> None:
     port = setting("WEEDWATCH_HTTPS_PORT", "443")
     address = f"https://{setting('WEEDWATCH_NAME', 'localhost')}{'' if port == '443' else ':' + port}"
     if found:
-        print(f"\n{found['picture']} -> {found['label']}, {100 * found['confidence']:.0f} %, through {address}")
+        label, common = found["label"], found.get("common_name")
+        name = f"{common} ({label})" if common else label
+        print(f"\n{found['picture']} -> {name}, {100 * found['confidence']:.0f} %, through {address}")
     print(f"\n  Open      {address}  (the browser warns of the certificate until you mount your own)")
     if key:
         print(f"  API key   {key}   (shown once; it may do everything)")
