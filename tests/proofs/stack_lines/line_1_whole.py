@@ -14,6 +14,7 @@ from functools import partial
 
 import httpx2
 
+from tests.proofs import harness
 from tests.proofs.harness import Context
 from tests.proofs.results import Figure, at_most, for_the_record, is_true, none_of
 from tests.proofs.samples import samples
@@ -24,6 +25,7 @@ from tests.stack.project import SERVICES, Project, cannot_run, project, wait_for
 from tests.stack.subject import look
 
 PYTHON = "python:3.11.14-slim-bookworm"
+RIGHT = "-> Crofton weed (Ageratina adenophora)"
 READY_SECONDS = 240.0
 BACK_SECONDS = 60.0
 ALERT_SECONDS = 120.0
@@ -36,7 +38,8 @@ def run(context: Context) -> list[Figure]:
         tag = images(context, docker)
         with project(docker, context.root, context.folder, tag) as made:
             figures = [*_configured(context, made), *_run(context, made), *_gone(context, made)]
-        return [*figures, *wrong.figures(docker, context.say)]
+        # That the checks can find what they look for takes a minute of its own.
+        return [*figures, *(wrong.figures(docker, context.say) if context.share >= harness.DEFAULT_SHARE else [])]
 
 
 def _configured(context: Context, made: Project) -> list[Figure]:
@@ -189,7 +192,7 @@ def _uploaded(context: Context, made: Project) -> list[Figure]:
         taken = http.post("/models/plants/versions", files={"archive": archive}, timeout=300)
         state = wait_for(UPLOAD_SECONDS, partial(_through, http), every=1.0)
         revision = http.get("/models/plants").json()["rollout"]["revision"]
-        asked = http.put("/models/plants/rollout", json={"stable": "2", "revision": revision})
+        asked = http.put("/models/plants/rollout", json={"stable": "2"}, headers={"If-Match": f'"{revision}"'})
         answers = wait_for(UPLOAD_SECONDS, lambda: _answered_by(context, http) == "2", every=1.0)
     return [
         is_true(
