@@ -63,7 +63,9 @@ def ask(method: str, path: str, *, token: str = "", body: bytes = b"", content_t
     # It is this machine's own edge, and its certificate may be one for trying out.
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     port = int(setting("WEEDWATCH_HTTPS_PORT", "443"))
-    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=ANSWER_SECONDS, context=context)
+    address = setting("WEEDWATCH_ADDRESS", "0.0.0.0")  # noqa: S104 - what is listened on, everywhere or there
+    host = "127.0.0.1" if address in ("0.0.0.0", "::") else address  # noqa: S104
+    connection = http.client.HTTPSConnection(host, port, timeout=ANSWER_SECONDS, context=context)
     headers = {"Host": setting("WEEDWATCH_NAME", "localhost")}
     if token:
         headers["Authorization"] = f"Bearer {token}"

@@ -5,6 +5,7 @@ Each line that a worker writes wakes the frontend, which reads it; many at once 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import threading
@@ -22,6 +23,7 @@ MOST_LABELS = 200
 OTHER = "other"
 TELL_SECONDS = 1.0
 GATHER_SECONDS = 0.2
+MOST_LINES = 10_000
 
 
 class Lines:
@@ -42,7 +44,8 @@ class Lines:
         line = {"timestamp": now, "level": "INFO", "logger": "handler", **fields}
         text = json.dumps(line) + "\n"
         with self._gathering:
-            self._gathered.append(text)
+            if len(self._gathered) < MOST_LINES:  # else nobody takes them
+                self._gathered.append(text)
         self._any.set()
 
     def write(self) -> None:
@@ -58,7 +61,8 @@ class Lines:
         while self._any.wait():
             self._any.clear()
             time.sleep(self._seconds)
-            self.write()
+            with contextlib.suppress(OSError):  # of a frontend that is going; the next ones may be taken
+                self.write()
 
 
 class Tally:

@@ -8,8 +8,8 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 
 import httpx2
@@ -113,10 +113,38 @@ def _edge(context: Context, made: Project) -> list[Figure]:
             == "file_too_large",
         )
         must("HTTP/2 is offered", _offers_http2(made))
+        must("admin work is open to operators", http.get("/keys").status_code == 200)
+        with _nobody_is_operator(made):
+            for method, path in (("GET", "/keys"), ("HEAD", "/audit"), ("DELETE", "/history"), ("GET", "//keys")):
+                must(f"{method} {path} is closed to others", http.request(method, path).status_code == 403)
+            must("the rest is open to others", http.get("/info").status_code == 200)
     return [
         is_true("nginx -t", said.returncode == 0, said.stderr.strip().splitlines()[-1]),
-        none_of("faults of what the edge answers", faults, 18, context.say),
+        none_of("faults of what the edge answers", faults, 24, context.say),
     ]
+
+
+@contextmanager
+def _nobody_is_operator(made: Project) -> Iterator[None]:
+    listed = made.folder / "deploy" / "nginx" / "operators.conf"
+    before = listed.read_text()
+    try:
+        listed.write_text("# nobody\n")
+        made.compose("restart", "edge")
+        wait_for(READY_SECONDS, partial(_is_up, made))
+        yield
+    finally:
+        listed.write_text(before)
+        made.compose("restart", "edge")
+        wait_for(READY_SECONDS, partial(_is_up, made))
+
+
+def _is_up(made: Project) -> bool:
+    try:
+        with made.client() as http:
+            return http.get("/health/live").status_code == 200
+    except httpx2.HTTPError:
+        return False
 
 
 def _offers_http2(made: Project) -> bool:
