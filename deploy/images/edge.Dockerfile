@@ -19,6 +19,7 @@ RUN --mount=type=cache,target=/root/.cache/uv --mount=type=cache,target=/root/.n
 
 FROM ${NGINX_IMAGE} AS edge
 COPY deploy/nginx/ /etc/nginx/
+COPY --chmod=755 deploy/nginx/entrypoint.d/ /docker-entrypoint.d/
 COPY deploy/nginx/errors /usr/share/nginx/errors
 COPY --from=pages /build/ui /usr/share/nginx/html/ui
 # A new volume takes its owner from here.

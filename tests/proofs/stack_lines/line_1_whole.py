@@ -30,6 +30,7 @@ READY_SECONDS = 240.0
 BACK_SECONDS = 60.0
 ALERT_SECONDS = 120.0
 UPLOAD_SECONDS = 240.0
+RENEWED_SECONDS = 60.0
 OVERLAYS = ("deploy/compose.prod.yaml", "deploy/compose.dev.yaml", "deploy/compose.gpu.yaml")
 
 
@@ -119,6 +120,7 @@ def _edge(context: Context, made: Project) -> list[Figure]:
                 must(f"{method} {path} is closed to others", http.request(method, path).status_code == 403)
             must("the rest is open to others", http.get("/info").status_code == 200)
     return [
+        is_true("a renewed certificate is taken up", _renewed(made)),
         is_true("nginx -t", said.returncode == 0, said.stderr.strip().splitlines()[-1]),
         none_of("faults of what the edge answers", faults, 24, context.say),
     ]
@@ -145,6 +147,17 @@ def _is_up(made: Project) -> bool:
             return http.get("/health/live").status_code == 200
     except httpx2.HTTPError:
         return False
+
+
+def _renewed(made: Project) -> bool:
+    where = ("127.0.0.1", made.https_port)
+    before = ssl.get_server_certificate(where, timeout=30)
+    remove = "import pathlib; [each.unlink() for each in pathlib.Path('/certificates').iterdir()]"
+    once = ("run", "--rm", "-T", "--no-deps")
+    made.compose(*once, "--entrypoint", "python", "certificate", "-c", remove)
+    made.compose(*once, "certificate")
+    vars(made).pop("trust", None)
+    return bool(wait_for(RENEWED_SECONDS, lambda: ssl.get_server_certificate(where, timeout=30) != before))
 
 
 def _offers_http2(made: Project) -> bool:
