@@ -19,6 +19,7 @@ from tests.proofs.observability_lines.burns import BURNING, FOR_FACTOR, Burning,
 from tests.proofs.observability_lines.faults import FAULTS, Fault, unsure
 from tests.proofs.observability_lines.watched import FACTOR, ODD, Watched, watched
 from tests.proofs.results import Figure, for_the_record, is_true, none_of
+from tests.proofs.stack import clean_environment
 
 QUIET_SECONDS = 120.0
 BURN_SECONDS = 180.0
@@ -66,6 +67,7 @@ def _panels(context: Context, watch: Watched) -> list[Figure]:
     queries = panels.all_queries()
     prom = [each for each in queries if each.source == "prometheus"]
     sql = [each for each in queries if each.source == "grafana-postgresql-datasource"]
+    _backed_up(context, watch)
     with everything_used(watch):
         deadline = time.monotonic() + QUIET_SECONDS
         while (empty := panels.without_data(watch.prometheus, prom)) and time.monotonic() < deadline:
@@ -94,6 +96,18 @@ def everything_used(watch: Watched) -> Iterator[None]:
         yield
     finally:
         watch.change({"stable": ODD})
+
+
+def _backed_up(context: Context, watch: Watched) -> None:
+    own = {
+        "DATABASE_URL": watch.postgres.url,
+        "WEEDWATCH_STATE_DIR": str(watch.stack.state),
+        "WEEDWATCH_MODEL_STORE": str(watch.place.store),
+        "WEEDWATCH_BACKUP_URL": str(context.folder / "backups"),
+    }
+    command = [sys.executable, "-m", "backup", "make"]
+    environment = {**clean_environment(), **own}
+    subprocess.run(command, cwd=context.root, env=environment, check=True, capture_output=True, timeout=300)
 
 
 def _quiet(context: Context, watch: Watched) -> Figure:
