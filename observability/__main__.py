@@ -28,6 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     write = parts.add_parser("write", help="write the generated files")
     write.add_argument("folder", nargs="?", type=Path, default=generate.GENERATED)
     write.add_argument("--log-days", type=int, default=Keeping.days, help="how long Loki keeps lines")
+    write.add_argument("--log-bucket", help="bucket of S3 in which Loki keeps them; files on its disk without one")
     write.add_argument("--secrets-at", help="folder in which Alertmanager sees the files of secrets, in a container")
     parts.add_parser("check", help="say which panels and rules use what nobody tells")
     parts.add_parser("fetch", help="get Prometheus and Alertmanager")
@@ -48,7 +49,7 @@ def _write(options: argparse.Namespace) -> int:
     channels = _channels() if options.folder != generate.GENERATED else Channels()
     if options.secrets_at:
         channels = channels.at(options.secrets_at)
-    places, keeping = Places(options.service, options.grafana), Keeping(options.log_days)
+    places, keeping = Places(options.service, options.grafana), Keeping(options.log_days, bucket=options.log_bucket)
     setup = generate.Setup(places, channels=channels, keeping=keeping)
     generate.write(options.folder, generate.files(setup))
     if options.folder == generate.GENERATED:

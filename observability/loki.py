@@ -1,4 +1,4 @@
-"""Loki's configuration: one process, files on a disk, lines kept for thirty days."""
+"""Loki's configuration: one process, files on a disk or objects in a bucket, lines kept for thirty days."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +10,8 @@ class Keeping:
 
     days: int = 30
     folder: str = "/loki"
+    bucket: str | None = None
+    """Of S3, instead of files; region and credentials come from AWS's own variables."""
 
 
 SCHEMA_SINCE = "2025-01-01"
@@ -18,6 +20,7 @@ SCHEMA_SINCE = "2025-01-01"
 
 def configuration(keeping: Keeping) -> dict[str, Any]:
     hours = 24 * keeping.days
+    kind = "s3" if keeping.bucket else "filesystem"
     return {
         "auth_enabled": False,
         "server": {"http_listen_port": 3100, "log_format": "json", "log_level": "info"},
@@ -25,19 +28,14 @@ def configuration(keeping: Keeping) -> dict[str, Any]:
             "path_prefix": keeping.folder,
             "replication_factor": 1,
             "ring": {"kvstore": {"store": "inmemory"}},
-            "storage": {
-                "filesystem": {
-                    "chunks_directory": f"{keeping.folder}/chunks",
-                    "rules_directory": f"{keeping.folder}/rules",
-                }
-            },
+            "storage": _storage(keeping),
         },
         "schema_config": {
             "configs": [
                 {
                     "from": SCHEMA_SINCE,
                     "store": "tsdb",
-                    "object_store": "filesystem",
+                    "object_store": kind,
                     "schema": "v13",
                     # Retention works by whole index tables, and so needs one a day.
                     "index": {"prefix": "index_", "period": "24h"},
@@ -47,7 +45,7 @@ def configuration(keeping: Keeping) -> dict[str, Any]:
         "compactor": {
             "working_directory": f"{keeping.folder}/compactor",
             "retention_enabled": True,
-            "delete_request_store": "filesystem",
+            "delete_request_store": kind,
             "retention_delete_delay": "2h",
         },
         "limits_config": {
@@ -61,3 +59,11 @@ def configuration(keeping: Keeping) -> dict[str, Any]:
         },
         "analytics": {"reporting_enabled": False},
     }
+
+
+def _storage(keeping: Keeping) -> dict[str, Any]:
+    if keeping.bucket:
+        # Loki fills the region in from its environment: -config.expand-env=true.
+        return {"s3": {"bucketnames": keeping.bucket, "region": "${AWS_REGION}"}}
+    places = {f"{what}_directory": f"{keeping.folder}/{what}" for what in ("chunks", "rules")}
+    return {"filesystem": places}

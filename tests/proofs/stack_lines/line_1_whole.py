@@ -31,7 +31,12 @@ BACK_SECONDS = 60.0
 ALERT_SECONDS = 120.0
 UPLOAD_SECONDS = 240.0
 RENEWED_SECONDS = 60.0
-OVERLAYS = ("deploy/compose.prod.yaml", "deploy/compose.dev.yaml", "deploy/compose.gpu.yaml")
+OVERLAYS = (
+    "deploy/compose.prod.yaml",
+    "deploy/compose.dev.yaml",
+    "deploy/compose.gpu.yaml",
+    "deploy/compose.logs.yaml",
+)
 
 
 def run(context: Context) -> list[Figure]:

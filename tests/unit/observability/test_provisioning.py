@@ -176,3 +176,10 @@ def test_variables_are_read_from_metrics_that_exist() -> None:
         assert declared.unknown(metric) == []
         known = declared.known_series().get(metric.split("{")[0])
         assert known is None or label in known.labels
+
+
+def test_loki_may_keep_its_lines_in_a_bucket() -> None:
+    made = loki.configuration(loki.Keeping(bucket="weeds-logs"))
+    assert made["common"]["storage"] == {"s3": {"bucketnames": "weeds-logs", "region": "${AWS_REGION}"}}
+    assert made["schema_config"]["configs"][0]["object_store"] == made["compactor"]["delete_request_store"] == "s3"
+    assert set(loki.configuration(loki.Keeping())["common"]["storage"]) == {"filesystem"}
