@@ -244,8 +244,9 @@ def audit_cut(watch: Watched) -> Iterator[None]:
 
 @contextmanager
 def backup_old(watch: Watched) -> Iterator[None]:
-    """The newest backup that is known is three days old; then one is made."""
+    """All backups that are known are three days old; then one is made."""
     note = "INSERT INTO backups (id, mark, bytes) VALUES ('{}', now() - interval '{}', 1)"
+    watch.postgres.execute("UPDATE backups SET mark = mark - interval '3 days'")
     watch.postgres.execute(note.format("old", "3 days"))
     try:
         yield
