@@ -64,7 +64,8 @@ def test_the_figures_of_what_lives_are_those_of_now(service: Service, photo: byt
     assert 0.5 < value(families, "weedwatch_model_f1_ratio", **plants) <= 1
     assert value(families, "weedwatch_torchserve_up", torchserve="1") == 1
     reasons = {each.labels["reason"]: each.value for each in families["weedwatch_not_ready"].samples}
-    assert reasons == dict.fromkeys(("records", "no_model", "no_worker", "wrong_answers", "unproven", "silent"), 0)
+    named = ("records", "no_model", "no_worker", "wrong_answers", "unproven", "silent", "stopping")
+    assert reasons == dict.fromkeys(named, 0)
     assert value(families, "weedwatch_leader") == value(families, "weedwatch_replicas") == 1
     assert value(families, "weedwatch_audit_intact") == 1
     assert value(families, "weedwatch_database_connections", state="limit") == 8
