@@ -49,6 +49,7 @@ HERE = {
     ("control_plane/settings.py", "Basic Auth Credentials"): "how an address looks, in an error",
     ("docs/running.md", "Basic Auth Credentials"): "how an address looks",
     ("docs/backup.md", "Basic Auth Credentials"): "how an address looks",
+    ("docs/proofs/stack.md", "Hex High Entropy String"): "the digest of an audit row",
     (".github/workflows/ci.yml", "Secret Keyword"): "the name of a file",
     ("tests/unit/deploy/test_secret_files.py", "Basic Auth Credentials"): "made up, to see that it is used",
     **{
