@@ -17,7 +17,7 @@ from backup.manifest import Manifest
 from backup.place import Place, place_of
 from backup.restoring import Restored, Wish
 from backup.settings import Settings
-from control_plane import logs
+from control_plane.telemetry import logs
 from weedwatch.commands.talk import MEGABYTE, Meter, show
 
 DAMAGED, REFUSED, INTERRUPTED = 1, 3, 130

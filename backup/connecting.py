@@ -7,7 +7,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from backup.errors import Refusal
-from control_plane.database import Connection
+from control_plane.tables.database import Connection
 
 BACKUP_LOCK = 7309862318
 SECONDS = 10

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import fsspec
 
 from backup.errors import Refusal
-from control_plane.stores import OPTIONS
+from control_plane.photos.stores import OPTIONS
 
 BLOCK_BYTES = 2**20
 REMOVED_AT_ONCE = 500

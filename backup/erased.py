@@ -11,10 +11,10 @@ from uuid import UUID
 
 from backup.destination import Destination
 from backup.errors import Damaged
-from control_plane import audit, erasures
-from control_plane.audit import Act, Head
-from control_plane.database import Connection
-from control_plane.subjects import Tombstone
+from control_plane.domain.subjects import Tombstone
+from control_plane.tables import audit, erasures
+from control_plane.tables.audit import Act, Head
+from control_plane.tables.database import Connection
 
 NAME = "erasures.json"
 

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from backup import programs
 from backup.destination import BLOCK_BYTES
 from backup.errors import Damaged
-from control_plane.database import Connection
+from control_plane.tables.database import Connection
 
 _COPY = re.compile(rb"^COPY [^;]* FROM stdin;$", re.MULTILINE)
 _COMMANDS = re.compile(rb"^\\.*\n", re.MULTILINE)  # psql's own; they are not in the data, which is never looked at

@@ -23,11 +23,11 @@ from backup.errors import Refusal
 from backup.manifest import DUMP, MODELS, NAME, OBJECTS, PICTURES, SPOOL, Item, Manifest
 from backup.place import Place
 from backup.working import side_by_side
-from control_plane import audit, backups, history, models
-from control_plane.audit import Head
-from control_plane.database import Connection
-from control_plane.pictures import name_of
-from control_plane.stores import StoreUnavailable
+from control_plane.photos.pictures import name_of
+from control_plane.photos.stores import StoreUnavailable
+from control_plane.tables import audit, backups, history, models
+from control_plane.tables.audit import Head
+from control_plane.tables.database import Connection
 from control_plane.version import VERSION
 from weedwatch.progress import Listener, Pace
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from backup.errors import Refusal
 from backup.settings import Settings
-from control_plane.credentials import KeySecrets
-from control_plane.stores import Store, open_store
+from control_plane.access.credentials import KeySecrets
+from control_plane.photos.stores import Store, open_store
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from backup.erased import Certificate, Erased
-from control_plane import audit, erasures, history
-from control_plane.database import Connection
-from control_plane.subjects import Subjects, Tombstone
+from control_plane.domain.subjects import Subjects, Tombstone
+from control_plane.tables import audit, erasures, history
+from control_plane.tables.database import Connection
 
 
 @dataclass(frozen=True)

@@ -24,11 +24,11 @@ from backup.manifest import MODELS, PICTURES, SPOOL, Item, Manifest
 from backup.place import Place
 from backup.reapplying import Reapplied
 from backup.working import side_by_side
-from control_plane import audit, backups, database
-from control_plane.audit import Head
-from control_plane.database import Connection
-from control_plane.stores import StoreUnavailable
-from control_plane.subjects import Subjects, Tombstone
+from control_plane.domain.subjects import Subjects, Tombstone
+from control_plane.photos.stores import StoreUnavailable
+from control_plane.tables import audit, backups, database
+from control_plane.tables.audit import Head
+from control_plane.tables.database import Connection
 from weedwatch.progress import Listener, Pace
 
 ACTOR = "restore"

@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
-from control_plane import history, spool
-from control_plane.spool import ASIDE
+from control_plane.records import spool
+from control_plane.records.spool import ASIDE
+from control_plane.tables import history
 
 MOST_PASSES = 20
 

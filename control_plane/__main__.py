@@ -9,11 +9,12 @@ import sys
 import uvicorn
 from pydantic import ValidationError
 
-from control_plane import connections, logs
 from control_plane.app import create_app
 from control_plane.secret_files import WrongSecretFile
-from control_plane.serving import Server
 from control_plane.settings import Settings
+from control_plane.telemetry import logs
+from control_plane.web import connections
+from control_plane.web.serving import Server
 
 KEEP_ALIVE_SECONDS = 15  # a connection without a request
 STARTUP_FAILED = 3  # uvicorn's own

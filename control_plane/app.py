@@ -14,42 +14,39 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.telemetry import TelemetryConfig
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from control_plane import beside, credentials, oidc, pages, problems
-from control_plane.access import without_policy
-from control_plane.alerts import PrometheusAlerts
-from control_plane.anchor import Anchor
-from control_plane.answers import Answers
-from control_plane.backups import NewestBackup
-from control_plane.changes import Changes
-from control_plane.counters import Counters
-from control_plane.credentials import KeySecrets
-from control_plane.database import Database, UnsafeDatabase, within
-from control_plane.dependencies import Parts
+from control_plane.access import credentials, oidc
+from control_plane.access.counters import Counters
+from control_plane.access.credentials import KeySecrets
+from control_plane.access.keyring import Keyring
+from control_plane.access.lockout import Lockout
+from control_plane.access.oidc import Issuer
+from control_plane.access.policy import without_policy
+from control_plane.access.throttle import Throttle
+from control_plane.contract.schemas import Problem
 from control_plane.dispatch import Dispatcher
-from control_plane.door import Door, Keeper
+from control_plane.domain.subjects import Subjects
 from control_plane.draining import Ending
-from control_plane.erasure import Erasure
 from control_plane.errors import DatabaseUnavailable
-from control_plane.evaluation import Evaluator
 from control_plane.exchange import Exchange
-from control_plane.figures import Figures
-from control_plane.hosts import AllowedHosts, allowed
-from control_plane.intake import Intake
-from control_plane.keyring import Keyring
-from control_plane.lifecycle import Fleet
-from control_plane.lockout import Lockout
 from control_plane.metrics import Metrics
-from control_plane.oidc import Issuer
-from control_plane.pictures import Pictures
-from control_plane.prediction import Predictor
-from control_plane.readiness import Readiness
-from control_plane.recording import Recorder
-from control_plane.refusal import RefusalAtTheDoor
-from control_plane.removals import Removals
-from control_plane.replays import Replays
+from control_plane.models.changes import Changes
+from control_plane.models.evaluation import Evaluator
+from control_plane.models.intake import Intake
+from control_plane.models.lifecycle import Fleet
+from control_plane.models.wishes import Wishes
+from control_plane.photos.pictures import Pictures
+from control_plane.photos.stores import Store, open_store
+from control_plane.predictions.answers import Answers
+from control_plane.predictions.prediction import Predictor
+from control_plane.predictions.readiness import Readiness
+from control_plane.predictions.replays import Replays
+from control_plane.predictions.shadow import Shadows
+from control_plane.records.erasure import Erasure
+from control_plane.records.recording import Recorder
+from control_plane.records.removals import Removals
+from control_plane.records.retention import Retention
+from control_plane.records.spool import Spool
 from control_plane.replicas import Share
-from control_plane.requests import RequestContext
-from control_plane.retention import Retention
 from control_plane.routes import (
     access,
     audit,
@@ -63,18 +60,22 @@ from control_plane.routes import (
     predict,
     status,
 )
-from control_plane.schemas import Problem
-from control_plane.series import Series
 from control_plane.settings import Settings
-from control_plane.shadow import Shadows
-from control_plane.spool import Spool
-from control_plane.stores import Store, open_store
-from control_plane.subjects import Subjects
-from control_plane.throttle import Throttle
+from control_plane.tables.anchor import Anchor
+from control_plane.tables.backups import NewestBackup
+from control_plane.tables.database import Database, UnsafeDatabase, within
+from control_plane.telemetry.alerts import PrometheusAlerts
+from control_plane.telemetry.series import Series
+from control_plane.telemetry.tracing import Tracer
 from control_plane.torchserve import TorchServe
-from control_plane.tracing import Tracer
 from control_plane.version import VERSION
-from control_plane.wishes import Wishes
+from control_plane.web import beside, pages, problems
+from control_plane.web.dependencies import Parts
+from control_plane.web.door import Door, Keeper
+from control_plane.web.figures import Figures
+from control_plane.web.hosts import AllowedHosts, allowed
+from control_plane.web.refusal import RefusalAtTheDoor
+from control_plane.web.requests import RequestContext
 
 log = logging.getLogger(__name__)
 
@@ -164,7 +165,7 @@ def _tracer(settings: Settings) -> Tracer | None:
     """None while no traces are sent; then OpenTelemetry is not even loaded."""
     if settings.traces_url is None:
         return None
-    from control_plane.spans import Spans  # noqa: PLC0415
+    from control_plane.telemetry.spans import Spans  # noqa: PLC0415
 
     return Spans(
         settings.traces_url,

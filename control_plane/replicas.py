@@ -10,8 +10,8 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from control_plane.database import Connection, Database, within
 from control_plane.errors import DatabaseUnavailable
+from control_plane.tables.database import Connection, Database, within
 
 log = logging.getLogger(__name__)
 

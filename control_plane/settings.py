@@ -12,9 +12,9 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, FilePath, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from control_plane import allowance
-from control_plane.allowance import Allowance
-from control_plane.callers import Mode
+from control_plane.domain import allowance
+from control_plane.domain.allowance import Allowance
+from control_plane.domain.callers import Mode
 from control_plane.secret_files import SUFFIX, SecretFiles, is_secret
 
 # None with a shared secret: whoever can check one of those could make one.

@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from control_plane.domain import Label
+from control_plane.domain.verdicts import Label
 from control_plane.errors import (
     PICTURE_ERRORS,
     DeadlineExceeded,
@@ -24,7 +24,7 @@ from control_plane.errors import (
 )
 from control_plane.exchange import Exchange
 from control_plane.settings import socket_path
-from control_plane.tracing import Span
+from control_plane.telemetry.tracing import Span
 from handlers import frame
 
 DESCRIBE_SECONDS = 3.0  # a frozen TorchServe must be known within five seconds

@@ -45,7 +45,7 @@ HERE = {
     ("standalone/postgres.py", "B105"): "the name of a method",
     ("standalone/postgres.py", "Secret Keyword"): "the name of a method",
     ("weedwatch/settings.py", "B105"): "the path of a file",
-    ("control_plane/keyring.py", "Base64 High Entropy String"): "the letters of key ids",
+    ("control_plane/access/keyring.py", "Base64 High Entropy String"): "the letters of key ids",
     ("control_plane/settings.py", "Basic Auth Credentials"): "how an address looks, in an error",
     ("docs/running.md", "Basic Auth Credentials"): "how an address looks",
     ("docs/backup.md", "Basic Auth Credentials"): "how an address looks",

@@ -2,11 +2,11 @@
 
 from fastapi import APIRouter, Request
 
-from control_plane import credential_schemas as schemas
-from control_plane.callers import Caller
-from control_plane.dependencies import Service
-from control_plane.oidc import Issuer
+from control_plane.access.oidc import Issuer
+from control_plane.contract import credentials as schemas
+from control_plane.domain.callers import Caller
 from control_plane.settings import Settings
+from control_plane.web.dependencies import Service
 
 router = APIRouter(tags=["access"])
 

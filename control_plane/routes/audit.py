@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from control_plane import audit
-from control_plane.anchor import MOST_ROWS
-from control_plane.database import within
-from control_plane.dependencies import Admin, Service
-from control_plane.privacy import AuditPage, AuditRow, Verification
+from control_plane.contract.privacy import AuditPage, AuditRow, Verification
+from control_plane.tables import audit
+from control_plane.tables.anchor import MOST_ROWS
+from control_plane.tables.database import within
+from control_plane.web.dependencies import Admin, Service
 
 router = APIRouter(tags=["audit"])
 

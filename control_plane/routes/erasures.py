@@ -5,9 +5,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Body
 
-from control_plane.dependencies import By, Service
-from control_plane.erasure import Wanted
-from control_plane.privacy import Certificate, Erase
+from control_plane.contract.privacy import Certificate, Erase
+from control_plane.records.erasure import Wanted
+from control_plane.web.dependencies import By, Service
 
 router = APIRouter(tags=["privacy"])
 

@@ -7,14 +7,14 @@ import psutil
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from control_plane import schemas
-from control_plane.dependencies import Service
+from control_plane.contract import schemas
 from control_plane.errors import ModelNotLoaded, NotFound
-from control_plane.failures import Key
-from control_plane.figures import OFF
-from control_plane.lifecycle import Fleet
-from control_plane.problems import problem
+from control_plane.models.lifecycle import Fleet
+from control_plane.telemetry.failures import Key
 from control_plane.version import VERSION
+from control_plane.web.dependencies import Service
+from control_plane.web.figures import OFF
+from control_plane.web.problems import problem
 
 router = APIRouter(tags=["health"])
 

@@ -15,14 +15,15 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 from pydantic import ValidationError
 
-from control_plane import audit, erasures, evaluations, history, pictures, uploads
-from control_plane.callers import Caller
-from control_plane.database import within
-from control_plane.dependencies import Admin, By, Service
+from control_plane.contract.schemas import Amendment, Answer, Deleted, Name, Page, RecordedAnswer, ShadowFacts
+from control_plane.domain.callers import Caller
 from control_plane.errors import Conflict, InvalidRequest, NotFound
-from control_plane.pictures import Kept
-from control_plane.problems import invalid
-from control_plane.schemas import Amendment, Answer, Deleted, Name, Page, RecordedAnswer, ShadowFacts
+from control_plane.photos import pictures, uploads
+from control_plane.photos.pictures import Kept
+from control_plane.tables import audit, erasures, evaluations, history
+from control_plane.tables.database import within
+from control_plane.web.dependencies import Admin, By, Service
+from control_plane.web.problems import invalid
 
 router = APIRouter(tags=["history"])
 

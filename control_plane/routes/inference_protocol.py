@@ -13,18 +13,20 @@ import uuid_utils.compat as uuid
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from control_plane import asking, schemas, tensors, uploads
-from control_plane.callers import Caller
-from control_plane.dependencies import By, CorrelationId, Parts, RequestId, Service
-from control_plane.domain import Label
+from control_plane.contract import schemas
+from control_plane.contract.schemas import Name
+from control_plane.domain.callers import Caller
+from control_plane.domain.verdicts import Label
 from control_plane.errors import FileTooLarge, ModelNotLoaded, ServingError, UnsupportedMediaType
-from control_plane.prediction import Asked, Recorded
-from control_plane.requests import is_correlation_id
-from control_plane.schemas import Name
-from control_plane.served import Served
-from control_plane.tensors import Inferring, Output, Wanted
-from control_plane.uploads import Picture
+from control_plane.models.served import Served
+from control_plane.photos import uploads
+from control_plane.photos.uploads import Picture
+from control_plane.predictions.prediction import Asked, Recorded
 from control_plane.version import VERSION
+from control_plane.web import asking, tensors
+from control_plane.web.dependencies import By, CorrelationId, Parts, RequestId, Service
+from control_plane.web.requests import is_correlation_id
+from control_plane.web.tensors import Inferring, Output, Wanted
 
 BODY_PICTURES = 2  # of the largest size fit into a body: one of them in base64
 BODY_BYTES = 16 * 2**20  # fit in any case: as many tensors of 224 × 224 as a request may hold

@@ -5,12 +5,12 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, Response
 
-from control_plane import schemas
-from control_plane.dependencies import Service
+from control_plane.contract import schemas
 from control_plane.errors import ModelNotLoaded
-from control_plane.lifecycle import Fleet
-from control_plane.served import Served
+from control_plane.models.lifecycle import Fleet
+from control_plane.models.served import Served
 from control_plane.version import VERSION
+from control_plane.web.dependencies import Service
 from handlers.preprocessing import FORMATS
 
 router = APIRouter(tags=["info"])

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from control_plane import credential_schemas as schemas
-from control_plane.dependencies import Admin, Service
+from control_plane.contract import credentials as schemas
+from control_plane.web.dependencies import Admin, Service
 
 router = APIRouter(tags=["keys"])
 

@@ -14,17 +14,20 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.sse import EventSourceResponse
 from pydantic import ValidationError
 
-from control_plane import evaluations, fetching, models, problems, registry, schemas, weighing
-from control_plane.archives import NoArchive
-from control_plane.database import Connection, within
-from control_plane.dependencies import Admin, Parts, Service
+from control_plane.contract import schemas
+from control_plane.contract.schemas import Name
+from control_plane.domain.rollout import Rollout
 from control_plane.errors import Conflict, DatabaseUnavailable, ModelNotFound, NotFound
-from control_plane.models import ModelVersion, Operation
-from control_plane.receiving import FORM_OVERHEAD_BYTES, receive_files, too_large
-from control_plane.rollout import Rollout
-from control_plane.schemas import Name
-from control_plane.served import Served
-from control_plane.uploads import receive_text
+from control_plane.models import fetching, registry, weighing
+from control_plane.models.archives import NoArchive
+from control_plane.models.receiving import FORM_OVERHEAD_BYTES, receive_files, too_large
+from control_plane.models.served import Served
+from control_plane.photos.uploads import receive_text
+from control_plane.tables import evaluations, models
+from control_plane.tables.database import Connection, within
+from control_plane.tables.models import ModelVersion, Operation
+from control_plane.web import problems
+from control_plane.web.dependencies import Admin, Parts, Service
 
 router = APIRouter(tags=["models"])
 

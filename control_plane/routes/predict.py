@@ -11,17 +11,19 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from control_plane import asking, tracing, uploads
-from control_plane.answers import Source
-from control_plane.callers import Caller
-from control_plane.dependencies import By, CorrelationId, RequestId, Service
+from control_plane.contract.schemas import Answer, Options
+from control_plane.domain.callers import Caller
 from control_plane.errors import ServingError
-from control_plane.idempotency import Claim
-from control_plane.prediction import Asked, Recorded
-from control_plane.problems import invalid
-from control_plane.replays import Given, Standing, key_of
-from control_plane.schemas import Answer, Options
-from control_plane.uploads import Picture
+from control_plane.photos import uploads
+from control_plane.photos.uploads import Picture
+from control_plane.predictions.answers import Source
+from control_plane.predictions.prediction import Asked, Recorded
+from control_plane.predictions.replays import Given, Standing, key_of
+from control_plane.tables.idempotency import Claim
+from control_plane.telemetry import tracing
+from control_plane.web import asking
+from control_plane.web.dependencies import By, CorrelationId, RequestId, Service
+from control_plane.web.problems import invalid
 
 router = APIRouter(tags=["predict"])
 

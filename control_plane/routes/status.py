@@ -3,9 +3,9 @@
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse
 
-from control_plane.dependencies import Service
-from control_plane.schemas import FiringAlert, StatusAlerts, StatusPoint, StatusSeries
-from control_plane.series import STEP_SECONDS, VERDICTS
+from control_plane.contract.schemas import FiringAlert, StatusAlerts, StatusPoint, StatusSeries
+from control_plane.telemetry.series import STEP_SECONDS, VERDICTS
+from control_plane.web.dependencies import Service
 
 router = APIRouter(tags=["status"])
 

@@ -37,7 +37,7 @@ COPY weedwatch weedwatch
 COPY control_plane control_plane
 # What it imports is there, or the build ends here.
 RUN python -m compileall -q . \
-    && python -c "import control_plane.app, control_plane.spans, observability.reader, training.golden, weedwatch.commands" \
+    && python -c "import control_plane.app, control_plane.telemetry.spans, observability.reader, training.golden, weedwatch.commands" \
     && python -c "import s3fs, botocore.session as s; s.get_session().create_client('s3', region_name='eu-central-1')"
 
 FROM build AS backup-parts

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser
 
-from control_plane.logs import GATHER_SECONDS
+from control_plane.telemetry.logs import GATHER_SECONDS
 from tests.browser.chromium import chromium
 from tests.proofs.stack import Stack, running
 

@@ -14,7 +14,7 @@ import pytest
 from PIL import ExifTags, Image
 from playwright.sync_api import Browser, expect
 
-from control_plane.access import POLICY
+from control_plane.access.policy import POLICY
 from tests.acceptance.conftest import Service
 from tests.acceptance.running import wait_until
 

@@ -4,10 +4,10 @@ import html
 import json
 import re
 
-from control_plane.access import POLICY
+from control_plane.access.policy import POLICY
 from control_plane.errors import ERRORS, ErrorKind
-from control_plane.pages import API_POLICY, HEADERS, UI, WORKER, home_policy
-from control_plane.protection import ALWAYS, OVER_HTTPS
+from control_plane.web.pages import API_POLICY, HEADERS, UI, WORKER, home_policy
+from control_plane.web.protection import ALWAYS, OVER_HTTPS
 
 NOTE = "# Made by `python -m tests.structure.generated`.\n"
 SIGN_IN_ORIGIN = "${EDGE_SIGN_IN_ORIGIN}"

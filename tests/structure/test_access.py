@@ -2,7 +2,7 @@
 
 from starlette.routing import Route
 
-from control_plane.access import POLICY, Policy, without_policy
+from control_plane.access.policy import POLICY, Policy, without_policy
 from tests.hostile.access import ACCESS
 
 

@@ -13,7 +13,7 @@ def words(text: str) -> str:
 
 def test_the_stacks_database_and_the_migration_give_what_the_script_gives() -> None:
     made = words((ROOT / "deploy" / "postgres" / "10-roles.sql").read_text("utf-8"))
-    granted = words((ROOT / "control_plane" / "migrations" / "0012_reader.sql").read_text("utf-8"))
+    granted = words((ROOT / "control_plane" / "tables" / "migrations" / "0012_reader.sql").read_text("utf-8"))
     limits = reader.MAKES_ROLE[1].partition(" LOGIN ")[2]
     assert f"CREATE ROLE {reader.ROLE} LOGIN {limits} PASSWORD" in made
     assert [each for each in reader.MAKES_ROLE[2:] if f"{each};" not in made] == []
@@ -21,5 +21,5 @@ def test_the_stacks_database_and_the_migration_give_what_the_script_gives() -> N
 
 
 def test_each_migration_has_a_number_of_its_own() -> None:
-    numbers = [file.name[:4] for file in sorted((ROOT / "control_plane" / "migrations").glob("*.sql"))]
+    numbers = [file.name[:4] for file in sorted((ROOT / "control_plane" / "tables" / "migrations").glob("*.sql"))]
     assert numbers == [f"{number:04}" for number in range(1, len(numbers) + 1)]

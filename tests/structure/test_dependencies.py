@@ -2,7 +2,7 @@
 
 import inspect
 
-from control_plane import dependencies
+from control_plane.web import dependencies
 
 
 def test_every_dependency_is_a_coroutine_function() -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from control_plane.database import Database
+from control_plane.tables.database import Database
 from tests.conftest import Server
 from tests.integration.backup.service import KEY, Service, made
 

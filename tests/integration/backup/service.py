@@ -12,20 +12,20 @@ from PIL import Image
 from psycopg.sql import SQL, Identifier
 
 from backup.place import Place
-from control_plane import audit, history, models
-from control_plane.callers import SCOPES, Caller
-from control_plane.credentials import KeySecrets
-from control_plane.database import Database
-from control_plane.erasure import Erasure, Wanted
-from control_plane.history import Prediction
+from control_plane.access.credentials import KeySecrets
+from control_plane.domain.callers import SCOPES, Caller
+from control_plane.domain.subjects import Subjects
 from control_plane.metrics import Metrics
-from control_plane.models import ModelVersion
-from control_plane.pictures import Pictures
-from control_plane.recording import Recorder
-from control_plane.removals import Removals
-from control_plane.spool import Spool
-from control_plane.stores import Folder, Store
-from control_plane.subjects import Subjects
+from control_plane.photos.pictures import Pictures
+from control_plane.photos.stores import Folder, Store
+from control_plane.records.erasure import Erasure, Wanted
+from control_plane.records.recording import Recorder
+from control_plane.records.removals import Removals
+from control_plane.records.spool import Spool
+from control_plane.tables import audit, history, models
+from control_plane.tables.database import Database
+from control_plane.tables.history import Prediction
+from control_plane.tables.models import ModelVersion
 from tests.integration.control_plane.rows import prediction
 from weedwatch.progress import Progress
 

@@ -11,8 +11,8 @@ from backup import checking, keeping, making
 from backup.destination import Destination
 from backup.errors import Damaged, Refusal
 from backup.restoring import Wish, restore
-from control_plane.pictures import name_of
-from control_plane.stores import open_store
+from control_plane.photos.pictures import name_of
+from control_plane.photos.stores import open_store
 from tests.integration.backup.service import COUNT, Service, silent
 from tests.integration.control_plane.test_stores import cloud, endpoint
 

@@ -13,8 +13,8 @@ from backup.errors import Damaged, Refusal
 from backup.making import make
 from backup.manifest import Manifest
 from backup.restoring import Restored, Wish, restore
-from control_plane import audit, database, history
-from control_plane.anchor import Anchor, look_through
+from control_plane.tables import audit, database, history
+from control_plane.tables.anchor import Anchor, look_through
 from observability import reader
 from tests.integration.backup.service import COUNT, WAITING, Service, silent, with_key
 from tests.integration.control_plane.rows import prediction

@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from control_plane.database import Database
+from control_plane.tables.database import Database
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import sys
 
 import uvicorn
 
-from control_plane import connections
-from control_plane.connections import Patience
 from control_plane.draining import Ending
-from control_plane.serving import Server
+from control_plane.web import connections
+from control_plane.web.connections import Patience
+from control_plane.web.serving import Server
 from tests.integration.control_plane.serving import Service
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import uuid_utils.compat as uuid
 
-from control_plane.history import Prediction
+from control_plane.tables.history import Prediction
 
 
 def prediction(**changes: Any) -> Prediction:

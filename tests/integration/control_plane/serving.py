@@ -14,10 +14,11 @@ import uvicorn
 from fastapi import FastAPI, Request
 from starlette.responses import StreamingResponse
 
-from control_plane import connections, problems, uploads
-from control_plane.connections import Patience
 from control_plane.metrics import Metrics
-from control_plane.requests import RequestContext
+from control_plane.photos import uploads
+from control_plane.web import connections, problems
+from control_plane.web.connections import Patience
+from control_plane.web.requests import RequestContext
 
 PATIENCE = 30  # seconds that a test waits for what must come
 SLOW = Patience(

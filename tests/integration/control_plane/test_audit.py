@@ -10,12 +10,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from control_plane import anchor as module
-from control_plane import audit, logs
-from control_plane.anchor import Anchor, Verified
-from control_plane.audit import Head
-from control_plane.database import Connection, Database
 from control_plane.errors import Conflict
+from control_plane.tables import anchor as module
+from control_plane.tables import audit
+from control_plane.tables.anchor import Anchor, Verified
+from control_plane.tables.audit import Head
+from control_plane.tables.database import Connection, Database
+from control_plane.telemetry import logs
 
 ROWS = 40
 

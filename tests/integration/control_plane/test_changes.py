@@ -7,12 +7,13 @@ from typing import Any, cast
 import pytest
 import uuid_utils.compat as uuid
 
-from control_plane import models, registry
-from control_plane.changes import Changes
-from control_plane.database import Database
+from control_plane.domain.rollout import Rollout
 from control_plane.metrics import Metrics
-from control_plane.models import ModelVersion, Operation
-from control_plane.rollout import Rollout
+from control_plane.models import registry
+from control_plane.models.changes import Changes
+from control_plane.tables import models
+from control_plane.tables.database import Database
+from control_plane.tables.models import ModelVersion, Operation
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

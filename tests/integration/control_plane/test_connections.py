@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from control_plane.connections import Patience
+from control_plane.web.connections import Patience
 from tests.integration.control_plane.serving import Service, connected, eventually, head, is_closed, read_reply, serving
 
 

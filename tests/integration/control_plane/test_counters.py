@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from control_plane.allowance import Allowance
-from control_plane.callers import SCOPES, Caller
-from control_plane.counters import Counters
+from control_plane.access.counters import Counters
+from control_plane.access.lockout import Lockout
+from control_plane.access.throttle import Throttle
+from control_plane.domain.allowance import Allowance
+from control_plane.domain.callers import SCOPES, Caller
 from control_plane.errors import RateLimited
-from control_plane.lockout import Lockout
-from control_plane.throttle import Throttle
 from tests.integration.control_plane.serving import eventually
 from tests.proofs.stack import free_port
 
@@ -92,8 +92,8 @@ async def test_guesses_at_one_replica_count_at_the_other(replicas: tuple[Counter
 async def test_without_redis_each_replica_limits_alone_and_says_so_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    caplog.set_level(logging.INFO, "control_plane.counters")
-    monkeypatch.setattr("control_plane.counters.AWAY_SECONDS", 0.05)
+    caplog.set_level(logging.INFO, "control_plane.access.counters")
+    monkeypatch.setattr("control_plane.access.counters.AWAY_SECONDS", 0.05)
     port = free_port()
     counters = Counters(f"redis://:secret@127.0.0.1:{port}/0")
     door = Throttle(Allowance(rate=0.1, burst=5), Allowance(), counters)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from control_plane.serving import IDLE_SECONDS
+from control_plane.web.serving import IDLE_SECONDS
 from tests.integration.control_plane.serving import PATIENCE, eventually, head, is_closed, read_reply
 
 ROOT = Path(__file__).parents[3]

@@ -13,24 +13,24 @@ import pytest
 import uuid_utils.compat as uuid
 from PIL import Image
 
-from control_plane import audit, evaluations, history, idempotency
-from control_plane.anchor import look_through
-from control_plane.callers import SCOPES, Caller, Scope
-from control_plane.database import Database
-from control_plane.erasure import Erasure, Wanted
+from control_plane.domain.callers import SCOPES, Caller, Scope
+from control_plane.domain.subjects import Subjects
 from control_plane.errors import DatabaseUnavailable, InvalidRequest, NotFound
-from control_plane.evaluations import Evaluation, ShadowAnswer
-from control_plane.history import Prediction
-from control_plane.idempotency import Claim
 from control_plane.metrics import Metrics
-from control_plane.pictures import Pictures
-from control_plane.recording import Recorder
-from control_plane.removals import Removals
+from control_plane.photos.pictures import Pictures
+from control_plane.photos.stores import Folder, StoreUnavailable
+from control_plane.records.erasure import Erasure, Wanted
+from control_plane.records.recording import Recorder
+from control_plane.records.removals import Removals
+from control_plane.records.retention import Retention
+from control_plane.records.spool import Spool, encode
 from control_plane.replicas import Share
-from control_plane.retention import Retention
-from control_plane.spool import Spool, encode
-from control_plane.stores import Folder, StoreUnavailable
-from control_plane.subjects import Subjects
+from control_plane.tables import audit, evaluations, history, idempotency
+from control_plane.tables.anchor import look_through
+from control_plane.tables.database import Database
+from control_plane.tables.evaluations import Evaluation, ShadowAnswer
+from control_plane.tables.history import Prediction
+from control_plane.tables.idempotency import Claim
 from tests.integration.control_plane.rows import prediction
 
 ADMIN = Caller("admin token", frozenset(SCOPES), None, "127.0.0.1", "admin token")
@@ -264,7 +264,7 @@ async def acts(database: Database) -> list[dict[str, Any]]:
 
 
 async def test_old_records_and_old_pictures_go_in_parts(replica: Replica, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("control_plane.retention.ROWS_AT_ONCE", 3)
+    monkeypatch.setattr("control_plane.records.retention.ROWS_AT_ONCE", 3)
     pictures = [await replica.keep(shade) for shade in (0, 200)]
     place = {"latitude": 1.0, "longitude": 2.0}
     kept = old(2, consent=True, picture_sha256=pictures[0])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from control_plane.connections import Patience
+from control_plane.web.connections import Patience
 from tests.integration.control_plane.serving import PATIENCE, Service, connected, serving
 
 POST = "POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\n"

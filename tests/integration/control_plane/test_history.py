@@ -9,10 +9,10 @@ import psycopg
 import pytest
 import uuid_utils.compat as uuid
 
-from control_plane import audit, history
-from control_plane.database import Database, UnsafeDatabase
 from control_plane.errors import DatabaseUnavailable
-from control_plane.history import Filters, Prediction
+from control_plane.tables import audit, history
+from control_plane.tables.database import Database, UnsafeDatabase
+from control_plane.tables.history import Filters, Prediction
 from tests.conftest import Server
 from tests.integration.control_plane.rows import prediction
 

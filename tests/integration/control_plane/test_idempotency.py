@@ -11,18 +11,18 @@ import psycopg
 import pytest
 import uuid_utils.compat as uuid
 
-from control_plane import history, idempotency
-from control_plane.database import Database
+from control_plane.domain.subjects import Subjects
 from control_plane.errors import ClientLeft, Conflict, DeadlineExceeded, ProcessingError
-from control_plane.history import Prediction
-from control_plane.idempotency import Claim
 from control_plane.metrics import Metrics
-from control_plane.prediction import Recorded
-from control_plane.presence import Presence
-from control_plane.recording import Recorder
-from control_plane.replays import SWEEP_EVERY, Given, Replays, Standing
-from control_plane.spool import Spool
-from control_plane.subjects import Subjects
+from control_plane.predictions.prediction import Recorded
+from control_plane.predictions.presence import Presence
+from control_plane.predictions.replays import SWEEP_EVERY, Given, Replays, Standing
+from control_plane.records.recording import Recorder
+from control_plane.records.spool import Spool
+from control_plane.tables import history, idempotency
+from control_plane.tables.database import Database
+from control_plane.tables.history import Prediction
+from control_plane.tables.idempotency import Claim
 from tests.conftest import Server
 from tests.integration.control_plane.rows import prediction
 

@@ -12,23 +12,23 @@ import pytest
 from fastapi import FastAPI
 from PIL import Image
 
-from control_plane import problems
-from control_plane.allowance import NOTHING_LIMITED
-from control_plane.credentials import KeySecrets
-from control_plane.database import Database
-from control_plane.door import Door, Keeper
-from control_plane.keyring import Keyring
+from control_plane.access.credentials import KeySecrets
+from control_plane.access.keyring import Keyring
+from control_plane.access.throttle import Throttle
+from control_plane.domain.allowance import NOTHING_LIMITED
+from control_plane.domain.subjects import Subjects
 from control_plane.metrics import Metrics
-from control_plane.prediction import Asked, Recorded
-from control_plane.recording import Recorder
-from control_plane.replays import Replays
-from control_plane.requests import RequestContext
+from control_plane.photos.uploads import Picture
+from control_plane.predictions.prediction import Asked, Recorded
+from control_plane.predictions.replays import Replays
+from control_plane.records.recording import Recorder
+from control_plane.records.spool import Spool
 from control_plane.routes import predict
 from control_plane.settings import Settings
-from control_plane.spool import Spool
-from control_plane.subjects import Subjects
-from control_plane.throttle import Throttle
-from control_plane.uploads import Picture
+from control_plane.tables.database import Database
+from control_plane.web import problems
+from control_plane.web.door import Door, Keeper
+from control_plane.web.requests import RequestContext
 from tests.integration.control_plane.rows import prediction
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from control_plane.anchor import look_through
-from control_plane.credentials import KeySecrets
-from control_plane.database import Database
+from control_plane.access.credentials import KeySecrets
+from control_plane.access.keyring import Keyring, Made
 from control_plane.errors import Conflict, NotFound
-from control_plane.keyring import Keyring, Made
+from control_plane.tables.anchor import look_through
+from control_plane.tables.database import Database
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
+from control_plane.access.oidc import Issuer, issuer_from
 from control_plane.errors import Unauthorized
-from control_plane.oidc import Issuer, issuer_from
 from control_plane.settings import Settings
 from tests.issuer.issuing import AUDIENCE, Provider, claims, issuing, new_key
 

@@ -10,14 +10,14 @@ from uuid import UUID
 import pytest
 import uuid_utils.compat as uuid
 
-from control_plane import history
-from control_plane.database import Database
+from control_plane.domain.subjects import Subjects
 from control_plane.errors import HistoryUnavailable
-from control_plane.history import Prediction
 from control_plane.metrics import Metrics
-from control_plane.recording import Recorder
-from control_plane.spool import Spool
-from control_plane.subjects import Subjects
+from control_plane.records.recording import Recorder
+from control_plane.records.spool import Spool
+from control_plane.tables import history
+from control_plane.tables.database import Database
+from control_plane.tables.history import Prediction
 from tests.conftest import Server
 from tests.integration.control_plane.rows import prediction
 

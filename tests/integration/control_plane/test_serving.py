@@ -10,7 +10,7 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 
 from control_plane.draining import Ending
-from control_plane.serving import Server
+from control_plane.web.serving import Server
 
 SECONDS = 60.0
 

@@ -4,10 +4,10 @@ import os
 import time
 from pathlib import Path
 
-from control_plane.database import Database
-from control_plane.intake import OWNED_SECONDS, OWNER, Intake
 from control_plane.metrics import Metrics
+from control_plane.models.intake import OWNED_SECONDS, OWNER, Intake
 from control_plane.settings import Settings
+from control_plane.tables.database import Database
 
 
 def intake(database: Database, folder: Path, replica: str) -> Intake:

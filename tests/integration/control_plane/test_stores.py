@@ -7,9 +7,10 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from control_plane import errors, stores
-from control_plane.pictures import Pictures
-from control_plane.stores import Bucket, Folder, Store, StoreUnavailable, open_store
+from control_plane import errors
+from control_plane.photos import stores
+from control_plane.photos.pictures import Pictures
+from control_plane.photos.stores import Bucket, Folder, Store, StoreUnavailable, open_store
 from tests.unit.control_plane.test_pictures import SECRET, photo
 
 CLOUD = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}

@@ -8,13 +8,14 @@ from time import monotonic
 import pytest
 import uuid_utils.compat as uuid
 
-from control_plane import history, tracing
-from control_plane.database import Database
+from control_plane.domain.subjects import Subjects
 from control_plane.metrics import Metrics
-from control_plane.recording import Recorder
-from control_plane.spans import Spans
-from control_plane.spool import Spool
-from control_plane.subjects import Subjects
+from control_plane.records.recording import Recorder
+from control_plane.records.spool import Spool
+from control_plane.tables import history
+from control_plane.tables.database import Database
+from control_plane.telemetry import tracing
+from control_plane.telemetry.spans import Spans
 from tests.integration.control_plane.rows import prediction
 from tests.monitoring import Sink, running_sink
 from tests.traces import spans

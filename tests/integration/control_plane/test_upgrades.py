@@ -8,8 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from control_plane import database as module
-from control_plane.database import BREAKS, MIGRATIONS, Database, UnsafeDatabase, migrate
+from control_plane.tables import database as module
+from control_plane.tables.database import BREAKS, MIGRATIONS, Database, UnsafeDatabase, migrate
 
 FILES = sorted(MIGRATIONS.glob("*.sql"))
 SECONDS = 60.0
@@ -60,7 +60,7 @@ async def test_an_older_version_refuses_where_a_newer_one_broke_it(
 async def test_a_migration_that_is_killed_leaves_nothing_and_is_done_again(database_url: str, at: int) -> None:
     """Held up within its transaction, at its last statement, and killed there."""
     code = (
-        "import asyncio, sys, psycopg\nfrom pathlib import Path\nfrom control_plane import database\n"
+        "import asyncio, sys, psycopg\nfrom pathlib import Path\nfrom control_plane.tables import database\n"
         "async def main():\n"
         "    async with await psycopg.AsyncConnection.connect(sys.argv[1], autocommit=True) as connection:\n"
         "        await database.migrate(connection)\n"

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from control_plane import history, models
-from control_plane.database import Database
-from control_plane.evaluations import Evaluation, put_evaluation
+from control_plane.tables import history, models
+from control_plane.tables.database import Database
+from control_plane.tables.evaluations import Evaluation, put_evaluation
 from observability import filled
 from observability.parts import Panel, Sql
 from observability.reader import ROLE

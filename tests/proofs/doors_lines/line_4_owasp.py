@@ -35,7 +35,7 @@ ORIGIN = "https://pages.example"
 
 
 def run(context: Context) -> list[Figure]:
-    logging.getLogger("control_plane.provider").setLevel(logging.ERROR)  # it is lied to by the hundred
+    logging.getLogger("control_plane.access.provider").setLevel(logging.ERROR)  # it is lied to by the hundred
     context.folder.chmod(0o711)  # PostgreSQL of root's runs as another user
     with (
         in_a_thread(site) as provider,

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from control_plane.provider import Provider
+from control_plane.access.provider import Provider
 from tests.proofs.doors_lines.owasp_ground import Ground, Trap
 from tests.proofs.results import Figure, at_least, none_of
 from tests.proofs.stack import free_port, run_description

@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import psutil
 
-from control_plane import provider
+from control_plane.access import provider
 from control_plane.errors import ProviderUnavailable
 from handlers import frame
 from tests.issuer.issuing import claims

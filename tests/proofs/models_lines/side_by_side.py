@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import psycopg
 
-from control_plane import anchor
+from control_plane.tables import anchor
 from tests.changing import MODEL, Changing, changing
 from tests.checker.client import asking
 from tests.faults.postgres import own_postgres

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from control_plane.database import BREAKS
+from control_plane.tables.database import BREAKS
 from tests.proofs import harness
 from tests.proofs.core_lines import clock_moved
 from tests.proofs.core_lines.arena import arena
@@ -55,7 +55,7 @@ def derived(docker: Docker, folder: Path, tag: str, name: str, migration: tuple[
     place.mkdir()
     (place / migration[0]).write_bytes(migration[1])
     (place / "Dockerfile").write_text(
-        f"FROM weedwatch/control-plane:{tag}\nCOPY --chmod=444 {migration[0]} /app/control_plane/migrations/\n"
+        f"FROM weedwatch/control-plane:{tag}\nCOPY --chmod=444 {migration[0]} /app/control_plane/tables/migrations/\n"
     )
     docker.run("build", "--tag", f"weedwatch/control-plane:{name}", str(place), seconds=300)
     return name

@@ -8,8 +8,8 @@ import pytest
 from backup import erased
 from backup.erased import Certificate, Erased
 from backup.errors import Damaged
-from control_plane.audit import Head
-from control_plane.subjects import Tombstone
+from control_plane.domain.subjects import Tombstone
+from control_plane.tables.audit import Head
 
 ONE, OTHER = UUID(int=1), UUID(int=2)
 FACTS = {"id": str(ONE), "removed": {"records": 1}}

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from control_plane import alerts
-from control_plane.alerts import LONGEST_TEXT, MOST_ALERTS, PrometheusAlerts, read
-from control_plane.schemas import FiringAlert
+from control_plane.contract.schemas import FiringAlert
+from control_plane.telemetry import alerts
+from control_plane.telemetry.alerts import LONGEST_TEXT, MOST_ALERTS, PrometheusAlerts, read
 from tests.proofs.stack import free_port
 from tests.unit.weedwatch.server import Said, serving
 

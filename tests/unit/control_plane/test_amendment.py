@@ -5,7 +5,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from control_plane.schemas import Amendment
+from control_plane.contract.schemas import Amendment
 
 
 @pytest.mark.parametrize(

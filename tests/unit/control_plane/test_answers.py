@@ -9,13 +9,13 @@ from typing import Any, cast
 import pytest
 from starlette.requests import Request
 
-from control_plane import asking
-from control_plane.answers import LABELS_EACH, Answers, Slot, Wish
-from control_plane.archives import Archive, Reference
-from control_plane.domain import Label, ModelCard
+from control_plane.domain.verdicts import Label, ModelCard
 from control_plane.metrics import Metrics
-from control_plane.served import Place, Served
+from control_plane.models.archives import Archive, Reference
+from control_plane.models.served import Place, Served
+from control_plane.predictions.answers import LABELS_EACH, Answers, Slot, Wish
 from control_plane.torchserve import Worker
+from control_plane.web import asking
 
 NAMES = tuple(f"species {number}" for number in range(200))
 

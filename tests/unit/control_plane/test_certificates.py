@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from control_plane.certificates import Certificates
+from control_plane.web.certificates import Certificates
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -1,7 +1,7 @@
 """What is counted of predictions: bounded, and gone when its version is."""
 
-from control_plane.counts import MOST_LABELS, OTHER, Counts
 from control_plane.metrics import Metrics
+from control_plane.telemetry.counts import MOST_LABELS, OTHER, Counts
 
 PLANTS, HEARS = ("plants", "1"), ("plants", "2")
 IDS = {"trace_id": "a" * 32, "request_id": "b"}

@@ -10,7 +10,7 @@ from time import monotonic
 import pytest
 
 from control_plane.dispatch import MAX_BATCH, MAX_BATCH_BYTES, Dispatcher, Outcome, Priority, Send
-from control_plane.domain import Label
+from control_plane.domain.verdicts import Label
 from control_plane.errors import DeadlineExceeded, InvalidImage, ModelNotLoaded, Overloaded, ProcessingError
 from control_plane.metrics import Metrics
 from control_plane.torchserve import Inference, Item

@@ -2,7 +2,7 @@
 
 import pytest
 
-from control_plane.domain import Label, ModelCard, judge
+from control_plane.domain.verdicts import Label, ModelCard, judge
 
 CARD = ModelCard.from_json(
     {"verdict": {"species_min": 0.8, "one_of_min": 0.9, "one_of_max": 2}, "negative_labels": ["not_a_target"]}

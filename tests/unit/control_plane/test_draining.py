@@ -8,7 +8,7 @@ from typing import Any, cast
 from control_plane import draining
 from control_plane.draining import Ending
 from control_plane.metrics import Metrics
-from control_plane.readiness import REASONS, Readiness
+from control_plane.predictions.readiness import REASONS, Readiness
 
 ABOUT_A_TRY = 0.3
 

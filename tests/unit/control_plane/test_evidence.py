@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from control_plane import golden, policy
-from control_plane.evidence import RECORDS_PER_LABEL, Compared, weigh
-from control_plane.policy import Policy, UnreadablePolicy
-from control_plane.rollout import Rollout
+from control_plane.domain.rollout import Rollout
+from control_plane.models import golden, policy
+from control_plane.models.evidence import RECORDS_PER_LABEL, Compared, weigh
+from control_plane.models.policy import Policy, UnreadablePolicy
 
 NOW = datetime.now(UTC)
 

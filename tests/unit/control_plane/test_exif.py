@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from PIL import ExifTags, Image
 
-from control_plane import exif
-from control_plane.exif import UNKNOWN, Taken
+from control_plane.photos import exif
+from control_plane.photos.exif import UNKNOWN, Taken
 
 GPS = {1: "N", 2: (52.0, 30.0, 36.0), 3: "W", 4: (13.0, 24.0, 0.0)}
 

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from control_plane.failures import KEPT, KEPT_VERSIONS, Failures, load_failures
+from control_plane.telemetry.failures import KEPT, KEPT_VERSIONS, Failures, load_failures
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 KEY = ("plants", "2")

@@ -3,7 +3,7 @@
 import pytest
 
 from control_plane.errors import InvalidRequest
-from control_plane.fetching import check_allowed
+from control_plane.models.fetching import check_allowed
 
 ALLOWED = ("https://models.example/weeds/", "file:///srv/models", "s3://bucket/models/")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from control_plane.figures import _number, macro_f1
+from control_plane.web.figures import _number, macro_f1
 
 HUGE = 10**400  # a card is JSON, where a number may be as long as it likes
 

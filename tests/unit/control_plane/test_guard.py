@@ -2,7 +2,7 @@
 
 import pytest
 
-from control_plane.guard import (
+from control_plane.models.guard import (
     LEAST_REQUESTS,
     SILENT_SECONDS,
     STEADY_SECONDS,
@@ -52,7 +52,7 @@ def test_what_says_nothing_against_it_changes_nothing(canary: Seen, stable: Seen
 
 def test_a_window_forgets_what_is_older_than_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr("control_plane.guard.monotonic", lambda: now)
+    monkeypatch.setattr("control_plane.models.guard.monotonic", lambda: now)
     window = Window()
     for hundredth in range(100):
         window.note(hundredth / 100)

@@ -9,18 +9,18 @@ import httpx2
 import pytest
 from fastapi import Request
 
-from control_plane import beside
-from control_plane.allowance import NOTHING_LIMITED, Allowance
+from control_plane.access.credentials import KeySecrets
+from control_plane.access.keyring import Keyring
+from control_plane.access.throttle import Throttle
 from control_plane.app import create_app
-from control_plane.credentials import KeySecrets
-from control_plane.database import Database
-from control_plane.door import Keeper
+from control_plane.domain.allowance import NOTHING_LIMITED, Allowance
 from control_plane.errors import ModelNotLoaded
-from control_plane.hosts import allowed
-from control_plane.keyring import Keyring
 from control_plane.metrics import Metrics
 from control_plane.settings import Settings
-from control_plane.throttle import Throttle
+from control_plane.tables.database import Database
+from control_plane.web import beside
+from control_plane.web.door import Keeper
+from control_plane.web.hosts import allowed
 from tests.proofs.stack import free_port
 
 ORIGIN = "https://field.example"
@@ -165,7 +165,7 @@ async def test_the_pages_of_the_api_can_be_switched_off(tmp_path: Path) -> None:
 async def test_without_the_pages_files_their_addresses_are_not_found_and_the_api_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("control_plane.pages.UI", tmp_path / "ui")
+    monkeypatch.setattr("control_plane.web.pages.UI", tmp_path / "ui")
     async with client(tmp_path) as http:
         answers = [await http.get(path) for path in ("/", "/ui/app.js", "/docs", "/redoc")]
         alive = await http.get("/health/live")

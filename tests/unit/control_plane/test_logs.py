@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from control_plane import logs
-from control_plane.logs import Gathered, JsonFormatter, RotatingFile, without_credentials
+from control_plane.telemetry import logs
+from control_plane.telemetry.logs import Gathered, JsonFormatter, RotatingFile, without_credentials
 
 
 def made(folder: Path, max_bytes: int) -> RotatingFile:
@@ -109,7 +109,7 @@ def test_a_reader_that_stops_holds_nobody_up_and_what_was_dropped_is_counted(mon
 
 def test_nothing_is_logged_where_that_is_asked_for(tmp_path: Path) -> None:
     said = (
-        "import logging; from pathlib import Path; from control_plane import logs; "
+        "import logging; from pathlib import Path; from control_plane.telemetry import logs; "
         "logs.configure(level={!r}, folder=Path({!r})); logging.getLogger('x').critical('said'); "
         "print(logging.getLogger('x').isEnabledFor(50))"
     )

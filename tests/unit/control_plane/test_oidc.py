@@ -15,9 +15,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from pydantic import ValidationError
 
-from control_plane import oidc, provider
+from control_plane.access import oidc, provider
+from control_plane.access.oidc import Issuer, issuer_from, scope_map
 from control_plane.errors import ProviderUnavailable, Unauthorized
-from control_plane.oidc import Issuer, issuer_from, scope_map
 from control_plane.settings import Settings
 from tests.issuer.issuing import AUDIENCE, Key, claims, new_key, part
 

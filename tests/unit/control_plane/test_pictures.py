@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from control_plane import errors
-from control_plane.pictures import Pictures
-from control_plane.stores import Folder
+from control_plane.photos.pictures import Pictures
+from control_plane.photos.stores import Folder
 
 SECRET = b"GPS-secret-55.7558"
 

@@ -11,17 +11,17 @@ from typing import Any, cast
 import pytest
 import uuid_utils.compat as uuid
 
-from control_plane.answers import Answers, Wish
-from control_plane.archives import Archive, Reference
-from control_plane.domain import Label, ModelCard
+from control_plane.domain.rollout import Role
+from control_plane.domain.verdicts import Label, ModelCard
 from control_plane.errors import DeadlineExceeded, ServingError
-from control_plane.history import Prediction
 from control_plane.metrics import Metrics
-from control_plane.prediction import Asked, Predictor, Recorded
-from control_plane.rollout import Role
-from control_plane.served import Place, Served
+from control_plane.models.archives import Archive, Reference
+from control_plane.models.served import Place, Served
+from control_plane.photos.uploads import Picture
+from control_plane.predictions.answers import Answers, Wish
+from control_plane.predictions.prediction import Asked, Predictor, Recorded
+from control_plane.tables.history import Prediction
 from control_plane.torchserve import Inference, Worker
-from control_plane.uploads import Picture
 
 NAMES = ("knotweed", "lantana")
 

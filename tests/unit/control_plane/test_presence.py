@@ -9,7 +9,7 @@ import pytest
 from control_plane.dispatch import Dispatcher, Outcome
 from control_plane.errors import ClientLeft, ProcessingError
 from control_plane.metrics import Metrics
-from control_plane.presence import Presence
+from control_plane.predictions.presence import Presence
 from control_plane.torchserve import Item
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from control_plane.callers import OF_EVERYBODY, Caller
 from control_plane.dispatch import Dispatcher
+from control_plane.domain.callers import OF_EVERYBODY, Caller
 from control_plane.metrics import Metrics
-from control_plane.refusal import RefusalAtTheDoor
-from control_plane.requests import RequestContext
+from control_plane.web.refusal import RefusalAtTheDoor
+from control_plane.web.requests import RequestContext
 
 CALLER = Caller("anonymous", OF_EVERYBODY, None, "127.0.0.1", "address:127.0.0.1")
 
@@ -114,7 +114,7 @@ async def test_a_queue_with_room_lets_predictions_pass() -> None:
 async def test_refusals_at_the_door_share_a_line_of_the_log(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("control_plane.refusal.TELL_SECONDS", 0.05)
+    monkeypatch.setattr("control_plane.web.refusal.TELL_SECONDS", 0.05)
     caplog.set_level(logging.INFO)
     door = Door(full=True)
     for _ in range(20):

@@ -6,9 +6,9 @@ from uuid import UUID
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from control_plane import logs
 from control_plane.metrics import Metrics
-from control_plane.requests import RequestContext
+from control_plane.telemetry import logs
+from control_plane.web.requests import RequestContext
 
 TRACE, SPAN = b"0af7651916cd43dd8448eb211c80319c", b"b7ad6b7169203331"
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from control_plane.rollout import Rollout
+from control_plane.domain.rollout import Rollout
 
 STABLE = Rollout("plants", 3, "1")
 CANARY = replace(STABLE, canary="2", canary_percent=10.0)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from control_plane import self_signed
+from control_plane.web import self_signed
 
 
 @pytest.mark.parametrize("name", ["localhost", "weeds.example.org", "192.0.2.7"])

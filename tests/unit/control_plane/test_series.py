@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from control_plane.metrics import Metrics
-from control_plane.series import MINUTES, Minute, Series
+from control_plane.telemetry.series import MINUTES, Minute, Series
 
 NOON = datetime(2026, 5, 1, 12, 0, 7, tzinfo=UTC)
 

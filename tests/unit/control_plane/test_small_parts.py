@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from control_plane import archives, credentials, logs
-from control_plane.archives import Archive, NoArchive
-from control_plane.database import Database
-from control_plane.domain import ModelCard
+from control_plane.access import credentials
+from control_plane.domain.verdicts import ModelCard
 from control_plane.errors import InvalidRequest
-from control_plane.prediction import check_fits
+from control_plane.models import archives
+from control_plane.models.archives import Archive, NoArchive
+from control_plane.predictions.prediction import check_fits
 from control_plane.replicas import Share
 from control_plane.settings import Settings
+from control_plane.tables.database import Database
+from control_plane.telemetry import logs
 
 
 def mar(folder: Path, model: str, version: str, **members: object) -> Path:

@@ -13,15 +13,15 @@ import pytest
 import uuid_utils.compat as uuid
 from starlette.types import Message, Receive, Scope, Send
 
-from control_plane import spans as module
-from control_plane import tracing
 from control_plane.errors import ProcessingError
 from control_plane.exchange import Exchange
-from control_plane.logs import trace_id
 from control_plane.metrics import Metrics
-from control_plane.requests import RequestContext
-from control_plane.spans import Spans
+from control_plane.telemetry import spans as module
+from control_plane.telemetry import tracing
+from control_plane.telemetry.logs import trace_id
+from control_plane.telemetry.spans import Spans
 from control_plane.torchserve import Inference, Item, TorchServe
+from control_plane.web.requests import RequestContext
 from handlers import frame
 from tests.monitoring import Sink, running_sink
 from tests.proofs.stack import free_port
@@ -154,7 +154,7 @@ async def test_a_collector_that_is_away_costs_one_line_and_no_time(heard: pytest
     lines = [
         record
         for record in heard.records
-        if record.name.startswith(("opentelemetry", "control_plane.spans", "urllib3"))
+        if record.name.startswith(("opentelemetry", "control_plane.telemetry.spans", "urllib3"))
     ]
     assert [record.getMessage() for record in lines] == ["traces cannot be delivered"]
     assert tracer._queue._batch_processor._queue.maxlen == module.MOST_WAITING
@@ -270,7 +270,7 @@ async def test_it_says_when_traces_are_delivered_again(heard: pytest.LogCaptureF
     sink.status = 200
     await ask(tracer)
     await tracer.close()
-    said = [record for record in heard.records if record.name == "control_plane.spans"]
+    said = [record for record in heard.records if record.name == "control_plane.telemetry.spans"]
     assert [record.getMessage() for record in said] == ["traces cannot be delivered", "traces are delivered again"]
     assert vars(said[0])["lost_spans"] == 1
     assert "400" in str(vars(said[0])["cause"])

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import uuid_utils.compat as uuid
 
-from control_plane.history import Prediction
 from control_plane.metrics import Metrics
-from control_plane.spool import LOCK, Spool, SpoolUnavailable, decode, encode
+from control_plane.records.spool import LOCK, Spool, SpoolUnavailable, decode, encode
+from control_plane.tables.history import Prediction
 
 
 def prediction(**changes: Any) -> Prediction:

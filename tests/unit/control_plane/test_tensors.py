@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from tritonclient.http import InferenceServerClient, InferInput, InferRequestedOutput
 
-from control_plane import tensors
 from control_plane.errors import InvalidRequest
-from control_plane.tensors import Output, Wanted
+from control_plane.web import tensors
+from control_plane.web.tensors import Output, Wanted
 
 PIXELS = np.arange(2 * 3 * 4 * 5, dtype=np.float32).reshape(2, 3, 4, 5)
 IMAGE = {"name": "image", "datatype": "BYTES", "shape": [1], "data": [base64.b64encode(b"picture").decode()]}

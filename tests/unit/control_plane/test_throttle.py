@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from control_plane.allowance import Allowance, parse
-from control_plane.callers import SCOPES, Caller
+from control_plane.access.lockout import Lockout
+from control_plane.access.throttle import Throttle, network
+from control_plane.access.turns import LONGEST_SECONDS, Places, Turns, Volume
+from control_plane.domain.allowance import Allowance, parse
+from control_plane.domain.callers import SCOPES, Caller
 from control_plane.errors import RateLimited
-from control_plane.lockout import Lockout
 from control_plane.settings import Settings
-from control_plane.throttle import Throttle, network
-from control_plane.turns import LONGEST_SECONDS, Places, Turns, Volume
 
 
 def test_a_burst_may_come_at_once_and_the_rate_in_the_long_run() -> None:
@@ -195,7 +195,7 @@ async def test_callers_that_are_gone_are_forgotten(monkeypatch: pytest.MonkeyPat
         (await throttle.enter(caller(number), "a", request(content_length="1"))).leave()
     assert len(throttle._buckets) == 50
     later = monotonic() + 200
-    monkeypatch.setattr("control_plane.throttle.monotonic", lambda: later)
+    monkeypatch.setattr("control_plane.access.throttle.monotonic", lambda: later)
     await throttle.enter(caller(99), "a", request())
     assert set(throttle._buckets) == {"key:99"}
 
@@ -222,7 +222,7 @@ async def test_after_twenty_bad_credentials_only_those_known_to_be_good_are_look
     await lockout.failed("203.0.113.9", "good")  # it was revoked
     assert await locked(lockout, "203.0.113.9", "good")
     later = monotonic() + 301
-    monkeypatch.setattr("control_plane.lockout.monotonic", lambda: later)
+    monkeypatch.setattr("control_plane.access.lockout.monotonic", lambda: later)
     assert not await locked(lockout, "203.0.113.9", "right, but never seen from here")
 
 

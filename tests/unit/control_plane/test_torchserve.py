@@ -11,11 +11,11 @@ from time import monotonic
 import pytest
 
 from control_plane import torchserve
-from control_plane.archives import Archive
-from control_plane.domain import Label, ModelCard
+from control_plane.domain.verdicts import Label, ModelCard
 from control_plane.errors import ERRORS, ProcessingError
 from control_plane.exchange import Exchange
-from control_plane.prediction import check_answer
+from control_plane.models.archives import Archive
+from control_plane.predictions.prediction import check_answer
 from control_plane.torchserve import Inference, TorchServe, TorchServeUnreachable, _inference, _outcomes, _refusal
 from handlers import frame
 

@@ -8,8 +8,8 @@ import sys
 import pytest
 import uuid_utils.compat as uuid
 
-from control_plane import tracing
-from control_plane.database import described, statement
+from control_plane.tables.database import described, statement
+from control_plane.telemetry import tracing
 
 TRACE, SPAN = b"0af7651916cd43dd8448eb211c80319c", b"b7ad6b7169203331"
 WELL_FORMED = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -75,7 +75,7 @@ def test_without_a_collector_the_sdk_is_not_even_loaded() -> None:
         "import sys; from control_plane.app import create_app; from control_plane.settings import Settings; "
         "create_app(Settings(database_url='postgresql://a:b@127.0.0.1:1/c', state_dir=sys.argv[1])); "
         "print([name for name in sys.modules if name.startswith(('opentelemetry.sdk', 'opentelemetry.exporter', "
-        "'control_plane.spans', 'requests', 'google'))])"
+        "'control_plane.telemetry.spans', 'requests', 'google'))])"
     )
     ran = subprocess.run(
         [sys.executable, "-c", program, "/tmp/weedwatch-nothing-traced"],

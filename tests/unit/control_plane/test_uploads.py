@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 from starlette.requests import Request
 
-from control_plane import errors, uploads
+from control_plane import errors
+from control_plane.photos import uploads
 
 LIMIT = 100_000
 

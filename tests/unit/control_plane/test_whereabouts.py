@@ -15,16 +15,15 @@ from typing import Any, cast
 
 import pytest
 
-from control_plane.archives import Archive, Reference
 from control_plane.dispatch import Dispatcher
-from control_plane.domain import Label, ModelCard
+from control_plane.domain.verdicts import Label, ModelCard
 from control_plane.errors import ModelNotLoaded
 from control_plane.exchange import Exchange
-from control_plane.figures import Figures
-from control_plane.lifecycle import Fleet
 from control_plane.metrics import Metrics
+from control_plane.models.archives import Archive, Reference
+from control_plane.models.lifecycle import Fleet
+from control_plane.models.served import Served, Whereabouts
 from control_plane.replicas import Share
-from control_plane.served import Served, Whereabouts
 from control_plane.torchserve import (
     Inference,
     Item,
@@ -34,6 +33,7 @@ from control_plane.torchserve import (
     TorchServeUnreachable,
     Worker,
 )
+from control_plane.web.figures import Figures
 
 NAME = "plant"
 WAYS = {"down": TorchServeUnreachable, "nowhere": TorchServeAbsent, "nobody says where": NobodySaysWhere}

@@ -1,0 +1,1 @@
+"""The public contract: what requests may say and what answers hold."""

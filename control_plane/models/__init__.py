@@ -1,0 +1,1 @@
+"""Versions: on their way in, their changes, their evidence, and TorchServe brought to what is wanted."""

@@ -1,0 +1,1 @@
+"""Pictures: checked while they come in, kept where somebody consented."""

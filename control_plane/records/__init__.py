@@ -1,0 +1,1 @@
+"""What becomes of an answer: kept before it is given, spooled, too old, erased."""

@@ -1,0 +1,1 @@
+"""PostgreSQL: the pool, the migrations, and each table's statements, one function each."""
