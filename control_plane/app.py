@@ -22,7 +22,7 @@ from control_plane.access.lockout import Lockout
 from control_plane.access.oidc import Issuer
 from control_plane.access.policy import without_policy
 from control_plane.access.throttle import Throttle
-from control_plane.contract.schemas import Problem
+from control_plane.contract.problems import Problem
 from control_plane.dispatch import Dispatcher
 from control_plane.domain.subjects import Subjects
 from control_plane.draining import Ending

@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from control_plane.contract.schemas import Name
+from control_plane.contract.text import Name
 from control_plane.domain.callers import SCOPES, Caller, Mode, Scope
 from control_plane.tables.keys import Key
 

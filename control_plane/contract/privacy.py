@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from control_plane.contract.schemas import Name
+from control_plane.contract.text import Name
 from control_plane.tables import anchor, audit
 
 REMAINS = (

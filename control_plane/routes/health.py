@@ -7,7 +7,7 @@ import psutil
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from control_plane.contract import schemas
+from control_plane.contract import health as schemas
 from control_plane.errors import ModelNotLoaded, NotFound
 from control_plane.models.lifecycle import Fleet
 from control_plane.telemetry.failures import Key

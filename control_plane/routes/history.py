@@ -15,7 +15,9 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 from pydantic import ValidationError
 
-from control_plane.contract.schemas import Amendment, Answer, Deleted, Name, Page, RecordedAnswer, ShadowFacts
+from control_plane.contract.history import Amendment, Deleted, Page, RecordedAnswer, ShadowFacts
+from control_plane.contract.predictions import Answer
+from control_plane.contract.text import Name
 from control_plane.domain.callers import Caller
 from control_plane.errors import Conflict, InvalidRequest, NotFound
 from control_plane.photos import pictures, uploads

@@ -13,8 +13,9 @@ import uuid_utils.compat as uuid
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from control_plane.contract import schemas
-from control_plane.contract.schemas import Name
+from control_plane.contract import inference_protocol as schemas
+from control_plane.contract.health import Live
+from control_plane.contract.text import Name
 from control_plane.domain.callers import Caller
 from control_plane.domain.verdicts import Label
 from control_plane.errors import FileTooLarge, ModelNotLoaded, ServingError, UnsupportedMediaType
@@ -67,8 +68,8 @@ async def server() -> schemas.ProtocolServer:
 
 
 @router.get("/v2/health/live", summary="The process is up, as /health/live says it")
-async def live() -> schemas.Live:
-    return schemas.Live()
+async def live() -> Live:
+    return Live()
 
 
 @router.get("/v2/health/ready", summary="Able to serve, proven, as /health/ready says it")

@@ -5,7 +5,7 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, Response
 
-from control_plane.contract import schemas
+from control_plane.contract import info as schemas
 from control_plane.errors import ModelNotLoaded
 from control_plane.models.lifecycle import Fleet
 from control_plane.models.served import Served

@@ -14,8 +14,10 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.sse import EventSourceResponse
 from pydantic import ValidationError
 
-from control_plane.contract import schemas
-from control_plane.contract.schemas import Name
+from control_plane.contract import models as schemas
+from control_plane.contract.evidence import Evidence, EvidenceSummary, Finding
+from control_plane.contract.health import ReferenceProof, WorkerFacts
+from control_plane.contract.text import Name
 from control_plane.domain.rollout import Rollout
 from control_plane.errors import Conflict, DatabaseUnavailable, ModelNotFound, NotFound
 from control_plane.models import fetching, registry, weighing
@@ -202,7 +204,7 @@ async def evaluate(
 
 
 @router.get("/models/{name}/versions/{version}/evidence", summary="What the newest evaluation of a version found")
-async def get_evidence(service: Service, name: Name, version: Name) -> schemas.Evidence:
+async def get_evidence(service: Service, name: Name, version: Name) -> Evidence:
     """The records that would change name, by name; and what speaks against a promotion."""
     found = await within(service.database.timeout_seconds, _read_evidence(service, name, version))
     if version not in found:
@@ -278,7 +280,7 @@ def _begun(service: Parts, response: Response, operation: Operation) -> schemas.
 
 async def _read(
     service: Parts, name: str
-) -> tuple[list[Rollout], list[ModelVersion], Operation | None, dict[str, schemas.Evidence]]:
+) -> tuple[list[Rollout], list[ModelVersion], Operation | None, dict[str, Evidence]]:
     async with service.database.connection() as connection:
         return (
             await models.rollouts(connection),
@@ -288,26 +290,26 @@ async def _read(
         )
 
 
-async def _read_evidence(service: Parts, name: str, version: str) -> dict[str, schemas.Evidence]:
+async def _read_evidence(service: Parts, name: str, version: str) -> dict[str, Evidence]:
     async with service.database.connection() as connection:
         return await _evidence(service, connection, name, version)
 
 
 async def _evidence(
     service: Parts, connection: Connection, name: str, version: str | None = None
-) -> dict[str, schemas.Evidence]:
+) -> dict[str, Evidence]:
     """The newest of each version, weighed against what is stable now."""
     rollout = service.fleet.rollouts.get(name)
     found = {}
     for each in await evaluations.newest(connection, name, version):
         against = rollout.stable if rollout else each.against
         weighed = await weighing.weigh(connection, service.settings.model_store, each, against)
-        found[each.version] = schemas.Evidence(
+        found[each.version] = Evidence(
             **vars(each),
             **each.evidence,
             is_current=weighed.is_current,
             flipped=sum(flip["count"] for flip in each.evidence["flips"]),
-            findings=[schemas.Finding(**finding.to_json()) for finding in weighed.findings],
+            findings=[Finding(**finding.to_json()) for finding in weighed.findings],
             policy=weighed.policy.model_dump(),
         )
     return found
@@ -334,7 +336,7 @@ def _summary(service: Parts, rollout: Rollout) -> schemas.ModelSummary:
 
 
 def _version(
-    service: Parts, rollout: Rollout | None, version: ModelVersion, evidence: schemas.Evidence | None = None
+    service: Parts, rollout: Rollout | None, version: ModelVersion, evidence: Evidence | None = None
 ) -> schemas.VersionFacts:
     served: Served | None = service.fleet.find(version.model, version.version)
     return schemas.VersionFacts(
@@ -349,18 +351,16 @@ def _version(
         created_by=version.created_by,
         created_at=version.created_at,
         workers=[
-            schemas.WorkerFacts.of((version.model, version.version), worker)
+            WorkerFacts.of((version.model, version.version), worker)
             for place in (served.places if served else ())
             for worker in place.workers
         ],
         wanted_workers=(version.workers or service.fleet.workers) * service.fleet.torchserves,
         last_errors=service.fleet.failures.of((version.model, version.version)),
-        reference=schemas.ReferenceProof(passed=served.proof.passed, total=len(served.archive.references))
-        if served
-        else None,
+        reference=ReferenceProof(passed=served.proof.passed, total=len(served.archive.references)) if served else None,
         queue_depth=served.lane.waiting if served else 0,
         last_minute=schemas.LastMinute(**vars(served.window.seen())) if served else None,
-        evidence=schemas.EvidenceSummary(**vars(evidence)) if evidence else None,
+        evidence=EvidenceSummary(**vars(evidence)) if evidence else None,
     )
 
 

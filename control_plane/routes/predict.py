@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from control_plane.contract.schemas import Answer, Options
+from control_plane.contract.predictions import Answer, Options
 from control_plane.domain.callers import Caller
 from control_plane.errors import ServingError
 from control_plane.photos import uploads

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse
 
-from control_plane.contract.schemas import FiringAlert, StatusAlerts, StatusPoint, StatusSeries
+from control_plane.contract.status import FiringAlert, StatusAlerts, StatusPoint, StatusSeries
 from control_plane.telemetry.series import STEP_SECONDS, VERDICTS
 from control_plane.web.dependencies import Service
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from control_plane.contract.schemas import Problem
+from control_plane.contract.problems import Problem
 from control_plane.errors import ERRORS, ErrorKind, InvalidRequest, ServingError
 from control_plane.metrics import Metrics
 from control_plane.telemetry.logs import request_id

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from control_plane.contract.schemas import FiringAlert
+from control_plane.contract.status import FiringAlert
 from control_plane.telemetry import alerts
 from control_plane.telemetry.alerts import LONGEST_TEXT, MOST_ALERTS, PrometheusAlerts, read
 from tests.proofs.stack import free_port

@@ -5,7 +5,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from control_plane.contract.schemas import Amendment
+from control_plane.contract.history import Amendment
 
 
 @pytest.mark.parametrize(
