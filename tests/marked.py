@@ -105,10 +105,12 @@ def runs(file: Path, command: str) -> bool:
 
 
 def telling_words(command: str) -> list[str]:
-    """`make x` → x; `curl …/a/ID/b` → /b; `python -m a b` → a and b; else the program."""
+    """`make x N=1` → x and N; `git a b` → a; `curl …/a/ID/b` → /b; `python -m a b` → a and b; else the program."""
     command = re.sub(r"^(?:[A-Z_]+=\S+ )+", "", command)
     if target := re.match(r"make ([a-z-]+)", command):
-        return [target[1]]
+        return [target[1], *re.findall(r" ([A-Z_]+)=", command)]
+    if work := re.match(r"git (?:-\S+ )*([a-z]+)", command):
+        return [work[1]]
     if command.startswith("curl"):
         found = re.search(r"https?://[^/\s]+(/[^?'\"\s]*)", command)
         return re.findall(r"/[a-z_]+", found[1])[-1:] if found else ["curl"]

@@ -46,7 +46,8 @@ def test_commands_are_lines_without_their_comments_and_results() -> None:
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        ("A=1 make deploy TAG=0.2.0", ["deploy"]),
+        ("A=1 make deploy TAG=0.2.0", ["deploy", "TAG"]),
+        ("git fetch --tags && git checkout v1", ["fetch"]),
         ("curl -F image=@x http://localhost:8000/predict?top_k=1", ["/predict"]),
         (".venv/bin/python -m backup make --to X", ["backup", "make"]),
         ("python3 -m deploy", ["deploy"]),

@@ -25,7 +25,7 @@ def run(context: Context) -> list[Figure]:
     return [
         none_of("blocks of commands in the documents whose mark is missing or wrong", wrong, len(blocks), context.say),
         none_of("blocks that fail as they stand, in a clean clone", failed, len(here), context.say),
-        for_the_record("blocks run by a test or a proof", f"{len(blocks) - len(unrun)} of {len(blocks)}"),
+        for_the_record("blocks whose commands a test or a proof names", f"{len(blocks) - len(unrun)} of {len(blocks)}"),
         for_the_record("blocks not run, each with its reason", f"{len(unrun)} of {len(blocks)}"),
         is_true("what was made there is not in git", not _left(place)),
     ]

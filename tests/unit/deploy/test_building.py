@@ -1,5 +1,6 @@
 """Which images are built, with which PyTorch."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,25 @@ def test_every_image_has_its_dockerfile_and_target() -> None:
 
 def test_sizes_make_a_table() -> None:
     assert building.table({"weedwatch/edge:1": 52_400_000}).endswith("| `weedwatch/edge:1` | 52 MB |")
+
+
+@pytest.mark.parametrize(
+    ("variables", "arguments"),
+    [
+        ([], []),
+        (["TAG=1.4.0", "IMAGE=edge"], ["edge", "--tag", "1.4.0"]),
+        (["TORCH=cuda"], ["--torch", "cuda"]),
+        (["TORCH=wheels:/there"], ["--torch", "wheels:/there"]),
+    ],
+)
+def test_make_images_passes_on_what_is_chosen(variables: list[str], arguments: list[str]) -> None:
+    command = ["make", "--dry-run", "--no-print-directory", "images", *variables]
+    done = subprocess.run(command, cwd=building.ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split()[1:] == ["python3", "-m", "deploy", "images", *arguments]
+
+
+def test_make_hands_a_variable_on_to_what_it_runs(tmp_path: Path) -> None:
+    """As `GCS=1` of `make images` and all those of `make archive`."""
+    (tmp_path / "Makefile").write_text("images:\n\t@echo said $$GCS\n")
+    done = subprocess.run(["make", "images", "GCS=1"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "said 1\n"

@@ -175,6 +175,19 @@ def test_the_command_says_on_standard_error_what_to_change(tmp_path: Path, capsy
     assert "model.pth cannot be read" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [("LABELS_PATH", "names.json", "names.json"), ("MODEL_ARCHITECTURE", "resnet0", "resnet0")],
+)
+def test_what_the_environment_says_of_a_checkpoint_is_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], variable: str, value: str, said: str
+) -> None:
+    checkpoint = write_tiny_source("mine", tmp_path / "source").checkpoint
+    torch.save(torch.load(checkpoint, weights_only=True)["state_dict"], checkpoint)
+    assert main(["--output", str(tmp_path)], {"MODEL_PATH": str(checkpoint), variable: value}) == 1
+    assert said in capsys.readouterr().err
+
+
 def test_the_exported_program_can_compute_in_bfloat16_and_answers_nearly_the_same(
     archive: Path, tmp_path: Path
 ) -> None:
