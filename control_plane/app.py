@@ -33,6 +33,7 @@ from control_plane.models.changes import Changes
 from control_plane.models.evaluation import Evaluator
 from control_plane.models.intake import Intake
 from control_plane.models.lifecycle import Fleet
+from control_plane.models.reconciling import Reconciler
 from control_plane.models.wishes import Wishes
 from control_plane.photos.pictures import Pictures
 from control_plane.photos.stores import Store, open_store
@@ -238,9 +239,10 @@ async def _open(
             torchserves=len(torchserves),
             batch_pictures=settings.batch_pictures,
         ),
-        share=share,
         metrics=metrics,
-        handler_log=settings.handler_log,
+    )
+    reconciler = Reconciler(
+        fleet=fleet, torchserves=torchserves, share=share, metrics=metrics, handler_log=settings.handler_log
     )
     share.report = fleet.facts
     pictures = Pictures(store)
@@ -310,7 +312,7 @@ async def _open(
         share.run(),
         changes.run(),
         intake.run(),
-        fleet.run(),
+        reconciler.run(),
         shadows.run(),
         readiness.run(),
         *([series.run()] if metrics.on else []),

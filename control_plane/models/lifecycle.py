@@ -1,14 +1,12 @@
-"""Wanted versions → TorchServe, again and again: registers what is missing, unregisters what is wanted no more.
+"""The versions that are wanted: who answers for which model, and how they do.
 
-Every replica looks; the leader acts. While the database is away there is no leader: then each registers what is
-missing, and nobody unregisters or ends workers.
+What TorchServe has is not looked at here, but in `reconciling.py`.
 """
 
 import asyncio
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -17,36 +15,19 @@ import psutil
 
 from control_plane.dispatch import Dispatcher, Outcome
 from control_plane.domain.rollout import Role, Rollout
-from control_plane.errors import Conflict, DatabaseUnavailable, ModelNotFound, ModelNotLoaded
+from control_plane.errors import Conflict, ModelNotFound, ModelNotLoaded
 from control_plane.metrics import Metrics
 from control_plane.models import archives
 from control_plane.models.archives import Archive, NoArchive
-from control_plane.models.served import Place, Proof, Served, Whereabouts, memory_of, why_none_is_ready
-from control_plane.replicas import Share
-from control_plane.telemetry.failures import Failures, Key, load_failures
-from control_plane.torchserve import (
-    Item,
-    NobodySaysWhere,
-    Refusal,
-    TorchServe,
-    TorchServeAbsent,
-    TorchServeUnreachable,
-    Worker,
-)
+from control_plane.models.served import Place, Served, Whereabouts, memory_of
+from control_plane.telemetry.failures import Failures, Key
+from control_plane.torchserve import Item, TorchServe
 
 log = logging.getLogger(__name__)
 
-POLL_SECONDS = 1.0
-POLL_SECONDS_WHILE_LOADING = 0.2
-EMPTY_SECONDS = 15.0  # a version that stays without any worker this long is the residue of a failed register
-BACK_OFF_SECONDS = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
-READ_LOG_SECONDS = 1.0
-QUIET_SECONDS = 3.0  # at most, while workers end
-CLOCKS_SECONDS = 1.0  # between the clocks of the handler and of this process
-
 
 class Fleet:
-    """The versions that are wanted: who answers for which model, and how they do."""
+    """What this replica goes by, and the versions that it serves or has on their way in or out."""
 
     def __init__(
         self,
@@ -57,9 +38,7 @@ class Fleet:
         model: str,
         workers: int,
         lane: Callable[[], Dispatcher],
-        share: Share,
         metrics: Metrics,
-        handler_log: Path | None = None,
     ) -> None:
         self.model = model  # which answers when none is named
         self.workers = workers  # of a version in each TorchServe, unless it has a number of its own
@@ -72,9 +51,7 @@ class Fleet:
         self._store = store
         self._cache = cache
         self._lane = lane
-        self._share = share
         self._metrics = metrics
-        self._handler_log = handler_log
         self._served: dict[Key, Served] = {}
         self._missing: dict[Key, str] = {}
         self.sick: set[Key] = set()  # by the database: not tried again until somebody asks
@@ -117,11 +94,6 @@ class Fleet:
     def stable_of(self, model: str) -> Served:
         return self._served[model, self.rollouts[model].stable]
 
-    @property
-    def _acts(self) -> bool:
-        """Whether this replica registers what is missing."""
-        return self._share.leads or self.is_alone()
-
     def all(self) -> list[Served]:
         return list(self._served.values())
 
@@ -132,6 +104,10 @@ class Fleet:
     def _answer_for(self, model: str) -> tuple[str, ...]:
         rollout = self.rollouts.get(model)
         return rollout.versions if rollout else ()
+
+    def is_wanted(self, model: str, version: str) -> bool:
+        """By the database or by what this replica goes by, whether its archive is here or not."""
+        return (model, version) in self._wanted or version in self._answer_for(model)
 
     def find(self, model: str, version: str) -> Served | None:
         return self._served.get((model, version))
@@ -232,13 +208,6 @@ class Fleet:
         except (OSError, ValueError, TypeError):
             return []
 
-    async def run(self) -> None:
-        """Until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            for number in range(len(self._torchserves)):
-                tasks.create_task(self._watch(number))
-            tasks.create_task(self._read_handler_log())
-
     def _serve(self, archive: Archive) -> Served:
         async def send(torchserve: int, items: Sequence[Item]) -> Sequence[Outcome]:
             began = monotonic()
@@ -282,189 +251,3 @@ class Fleet:
             fresh.replace(self._cache)
         except OSError as error:
             log.warning("the rollouts cannot be remembered on the disk", extra={"cause": str(error)})
-
-    async def _watch(self, number: int) -> None:
-        while True:
-            began = monotonic()
-            try:
-                if not self._served:
-                    await self._torchserves[number].versions(self.model)
-                for model in {model for model, _ in self._served}:
-                    await self._look(number, model)
-                self.answers[number] = True
-                self._note_whether_there(number, is_there=True)
-            except TorchServeUnreachable as error:
-                self.answers[number] = False
-                if not isinstance(error, NobodySaysWhere):
-                    self._note_whether_there(number, is_there=not isinstance(error, TorchServeAbsent))
-                if self.whereabouts.is_there(number):
-                    self._metrics.reconcile_failures.inc()
-                for each in self.all():
-                    self._saw(number, each, [], str(error))
-            except Exception:
-                self._metrics.reconcile_failures.inc()
-                log.exception("looking at the models failed; it tries again")
-                for each in self.all():
-                    self._saw(number, each, [], "The model's state is unknown.")
-            self._metrics.reconcile_seconds.observe(monotonic() - began)
-            loaded = all(each.places[number].ready == self.workers_of(*each.key) for each in self.all())
-            is_waited_for = self.whereabouts.is_there(number) and not loaded
-            await asyncio.sleep(POLL_SECONDS_WHILE_LOADING if is_waited_for else POLL_SECONDS)
-
-    def _note_whether_there(self, number: int, *, is_there: bool) -> None:
-        before = self.torchserves
-        self.whereabouts.nowhere[number] = not is_there
-        for each in self.all():
-            for other, place in enumerate(each.places):
-                place.is_there = self.whereabouts.is_there(other)
-        if self.torchserves != before:
-            log.info("TorchServes that there are", extra={"torchserves": self.torchserves})
-
-    async def _read_handler_log(self) -> None:
-        """Why workers do not come up; read only while some do not."""
-        until = datetime.now(UTC)
-        while self._handler_log is not None:
-            await asyncio.sleep(READ_LOG_SECONDS)
-            if all(each.ready == self.workers_of(*each.key) * len(each.there) for each in self.all()):
-                continue
-            for failed in await asyncio.to_thread(load_failures, self._handler_log):
-                if failed.at <= until:
-                    continue
-                until = failed.at
-                self.failures.note(failed.key, failed.sentence, failed.at)
-                each = self._served.get(failed.key)
-                if each and not each.ready and failed.at > each.down_since - timedelta(seconds=CLOCKS_SECONDS):
-                    each.load_failure = failed.error
-
-    async def _look(self, number: int, model: str) -> None:
-        torchserve = self._torchserves[number]
-        found = await torchserve.versions(model)
-        for each in [each for each in self.all() if each.archive.model == model]:
-            place, workers = each.places[number], found.get(each.archive.version)
-            if workers is not None and not place.is_registered:
-                each.registered_at = monotonic()
-            place.is_registered = workers is not None
-            if workers is None:
-                self._saw(number, each, [], place.refusal or "The model is being registered.")
-            elif not workers:
-                self._saw(number, each, [], "The model has no workers.")
-            else:
-                place.empty_since = place.refusal = None
-                ready = sum(worker.ready for worker in workers)
-                if ready:
-                    place.failures = 0
-                self._saw(number, each, workers, None if ready else why_none_is_ready(each))
-            try:
-                await self._act(number, each, found)
-            except TorchServeUnreachable as error:  # of this version only: the others go on
-                place.refusal = None
-                if isinstance(error, Refusal):
-                    place.refusal = f"TorchServe cannot load the archive {each.archive.file.name}: {error}"
-                self.failures.note(each.key, place.refusal or str(error))
-                log.warning("TorchServe refused", extra={"cause": str(error), "version": each.archive.version})
-        for version in found.keys() - {version for of, version in self._served if of == model}:
-            try:
-                await self._retire(torchserve, model, version)
-            except (TorchServeUnreachable, DatabaseUnavailable) as error:
-                log.warning("a version is not unregistered yet", extra={"cause": repr(error), "version": version})
-
-    async def _act(self, number: int, each: Served, found: Mapping[str, list[Worker]]) -> None:
-        """What one version needs next in one TorchServe."""
-        place, workers, wanted = each.places[number], found.get(each.archive.version), self.workers_of(*each.key)
-        if workers is None:
-            await self._register(number, each, place)
-        elif not workers:
-            others = [version for version in found if version != each.archive.version]
-            await self._clear_residue(number, each, place, others)
-        elif self._acts and place.ready == len(workers) < wanted:
-            await self._torchserves[number].scale(*each.key, place.ready + 1)
-        elif self._share.leads and len(workers) > wanted:
-            await self._shrink(number, each, wanted)
-
-    async def _shrink(self, number: int, each: Served, wanted: int) -> None:
-        """TorchServe drains nothing, and ends whom it likes: for a moment no call of ours is under way.
-
-        Other replicas hold no more calls meanwhile than the workers that stay can take.
-        """
-        others = await self._share.others_facts()
-        name = "/".join(each.key)
-        taken = each.lane.taken(number) + sum(_taken(facts, name, number) for facts in others)
-        if taken <= max(wanted, 1 + len(others)):  # each replica may have one, however few workers there are
-            try:
-                if await each.lane.quiet(number, QUIET_SECONDS):
-                    log.info("ending workers", extra={"model": each.key[0], "version": each.key[1], "wanted": wanted})
-                    await self._torchserves[number].scale(*each.key, wanted)
-                    await self._until_ended(number, each, wanted)
-            finally:
-                each.lane.resume(number)
-
-    async def _until_ended(self, number: int, each: Served, wanted: int) -> None:
-        deadline = monotonic() + QUIET_SECONDS
-        while monotonic() < deadline:
-            found = await self._torchserves[number].versions(each.archive.model)
-            if len(found.get(each.archive.version, ())) <= wanted:
-                return
-            await asyncio.sleep(0.02)
-
-    async def _register(self, number: int, each: Served, place: Place) -> None:
-        """With all workers; beside a version that answers with one, the others follow: loading takes a core each."""
-        if monotonic() < place.next_try or not self._acts:
-            return
-        place.failures = min(place.failures + 1, len(BACK_OFF_SECONDS) - 1)
-        place.next_try = monotonic() + BACK_OFF_SECONDS[place.failures]
-        log.info("registering the model", extra={"archive": each.archive.file.name, "try": place.failures})
-        is_beside = any(other.places[number].ready for other in self.all())
-        workers = 1 if is_beside else self.workers_of(*each.key)
-        await self._torchserves[number].register(each.archive.file.name, workers)
-
-    async def _clear_residue(self, number: int, each: Served, place: Place, others: Sequence[str]) -> None:
-        place.empty_since = place.empty_since or monotonic()
-        if monotonic() - place.empty_since > EMPTY_SECONDS and self._acts:
-            log.warning("the model has had no workers for long: unregistering it to begin again")
-            place.empty_since = None
-            if others:  # TorchServe refuses to remove the default
-                await self._torchserves[number].set_default(each.archive.model, others[0])
-            await self._torchserves[number].unregister(*each.key)
-
-    async def _retire(self, torchserve: TorchServe, model: str, version: str) -> None:
-        """Unregister what is wanted no more, once no replica goes by an older rollout or still has a call on it."""
-        rollout = self.rollouts.get(model)
-        if not self._share.leads or rollout is None or self._is_wanted(model, version):
-            return
-        others = await self._share.others_facts()
-        for facts in (self.facts(), *others):
-            if facts.get("revisions", {}).get(model, -1) < rollout.revision:
-                return
-            if facts.get("calls", {}).get(f"{model}/{version}"):
-                return
-        log.info("unregistering a version that is wanted no more", extra={"model": model, "version": version})
-        await torchserve.set_default(model, rollout.stable)  # it refuses to remove the default
-        if self._share.leads and not self._is_wanted(model, version):  # it may have taken long to get here
-            await torchserve.unregister(model, version)
-
-    def _is_wanted(self, model: str, version: str) -> bool:
-        """By the database or by what this replica goes by, whether its archive is here or not."""
-        return (model, version) in self._wanted or version in self._answer_for(model)
-
-    def _saw(self, number: int, each: Served, workers: list[Worker], reason: str | None) -> None:
-        place = each.places[number]
-        before, wanted = place.ready, self.workers_of(*each.key)
-        place.workers, place.reason = workers, reason
-        if place.ready != before:
-            log.info(
-                "ready workers",
-                extra={"ready": place.ready, "wanted": wanted, "model": each.key[0], "version": each.key[1]},
-            )
-        if each.ready:
-            each.load_failure = None
-            each.up_since = each.up_since or monotonic()
-        else:
-            each.proof = Proof()
-            if each.up_since is not None:
-                each.up_since, each.down_since = None, datetime.now(UTC)
-        each.lane.set_capacity(number, self._share.of(min(place.ready, wanted)))
-
-
-def _taken(facts: Mapping[str, Any], name: str, number: int) -> int:
-    taken = facts.get("taken", {}).get(name, ())
-    return int(taken[number]) if number < len(taken) else 0

@@ -22,6 +22,7 @@ from control_plane.exchange import Exchange
 from control_plane.metrics import Metrics
 from control_plane.models.archives import Archive, Reference
 from control_plane.models.lifecycle import Fleet
+from control_plane.models.reconciling import Reconciler
 from control_plane.models.served import Served, Whereabouts
 from control_plane.replicas import Share
 from control_plane.torchserve import (
@@ -82,22 +83,24 @@ class Around:
 @pytest.fixture
 async def around(tmp_path: Path) -> AsyncIterator[Around]:
     first, second, metrics = StandIn(), StandIn(), Metrics()
+    torchserves = cast("list[TorchServe]", [first, second])
     fleet = Fleet(
-        torchserves=cast("list[TorchServe]", [first, second]),
+        torchserves=torchserves,
         store=tmp_path,
         cache=tmp_path / "rollouts.json",
         model="plants",
         workers=1,
         lane=partial(Dispatcher, queue_size=8, queue_cost=10**9, metrics=metrics, torchserves=2),
-        share=Share(cast("Any", None), "one"),
         metrics=metrics,
     )
+    share = Share(cast("Any", None), "one")
+    reconciler = Reconciler(fleet=fleet, torchserves=torchserves, share=share, metrics=metrics)
     file = tmp_path / "plants-1.mar"
     file.write_bytes(b"archive")
     archive = Archive(file, "plants", "1", (NAME,), ModelCard(), (Reference(b"", NAME, 0.9),))
     served = fleet._served["plants", "1"] = fleet._serve(archive)
     served.proof.note(0, None)
-    running = asyncio.create_task(fleet.run())
+    running = asyncio.create_task(reconciler.run())
     made = Around(fleet, served, first, second)
     await made.until(lambda: served.lane.capacity == 2)
     yield made
