@@ -1,6 +1,6 @@
 """What the control plane asks for, and what it gets: files in an upload's folder, each put there whole.
 
-The control plane knows these names too (`control_plane/models/intake.py`); neither imports the other.
+The control plane knows these names too (`control_plane/models/handover.py`); neither imports the other.
 """
 
 import json

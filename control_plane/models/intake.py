@@ -1,22 +1,16 @@
 """Versions on their way in: uploaded, checked by the quarantine, then in the model store or refused.
 
-The quarantine is another process without a network; what goes between it and us are files in a folder (its names for
-them stand in `quarantine/order.py`). How far an upload is stands in the database: a new start goes on from there.
+The quarantine is another process without a network; what goes between it and us are files (`handover.py`). How far an
+upload is stands in the database: a new start goes on from there.
 """
 
 import asyncio
-import hashlib
-import json
 import logging
-import os
 import re
 import shutil
-import struct
-import time
-import zipfile
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,8 +19,9 @@ import uuid_utils.compat as uuid
 
 from control_plane.errors import Conflict, DatabaseUnavailable, InvalidRequest, ModelNotFound, Overloaded
 from control_plane.metrics import Metrics
-from control_plane.models import archives, fetching
+from control_plane.models import archives, fetching, handover, storing
 from control_plane.models.archives import NoArchive
+from control_plane.models.handover import PROGRESS, REQUEST, REQUEST_LATER, SOURCE, VERDICT
 from control_plane.models.receiving import FILES
 from control_plane.settings import Settings
 from control_plane.tables import audit, models
@@ -40,18 +35,8 @@ MAX_UPLOADS = 4  # of all replicas together, on their way at once
 SLACK_SECONDS = 60.0
 RETRY_SECONDS = 30.0
 KEPT_FREE_BYTES = 10**9
-REQUEST = "request.json"
-REQUEST_LATER = "request.json.new"
-VERDICT = "verdict.json"
-PROGRESS = "progress.json"
-SOURCE = "url.json"
-OWNER = "owner"
-OWNED_SECONDS = 30.0
-"""A replica that works on an upload says so with each look; after this nobody does, and another one goes on."""
 ACTOR = "quarantine"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-_END_OF_ZIP, _END_BYTES = b"PK\x05\x06", 22
-_MAX_DIRECTORY_BYTES, _MAX_MANIFEST_BYTES = 2**20, 2**16
 
 
 @dataclass
@@ -89,7 +74,7 @@ class Intake:
         self._receiving.add(upload)
         place = self.folder / upload
         try:
-            await asyncio.to_thread(self._own, place, new=True)
+            await asyncio.to_thread(handover.own, place, self.settings.replica, new=True)
             if shutil.disk_usage(place).free < declared_bytes + KEPT_FREE_BYTES:
                 raise Conflict("The disk has no room for this version. Free some, then send it again.")
             yield place
@@ -107,8 +92,7 @@ class Intake:
             InvalidRequest: Files are missing or do not go together; a name cannot be used.
             Conflict: This version is there already, or on its way.
         """
-        given = {name for name, file in FILES.items() if (place / file).exists()}
-        kind = "archive" if url else _kind(given)
+        kind = "archive" if url else handover.kind_of(place)
         version = fields.get("version") or await self._next_version(place, model, kind)
         for what, name in (("model", model), ("version", version)):
             if not _NAME.fullmatch(name):
@@ -120,10 +104,10 @@ class Intake:
         new = ModelVersion(
             model, version, place.name, sha256, url or "upload", [], {}, actor, datetime.now(UTC), "uploaded", None
         )
-        order = self._order(new, kind, fields.get("architecture") or None)
+        order = handover.order(self.settings, new, kind, fields.get("architecture") or None)
         if url:
-            _put(place / SOURCE, {"url": url, "signed": self.settings.signing_key_file is not None})
-        _put(place / REQUEST_LATER, order)
+            handover.put(place / SOURCE, {"url": url, "signed": self.settings.signing_key_file is not None})
+        handover.put(place / REQUEST_LATER, order)
         try:
             await within(self.database.timeout_seconds, self._add(new))
         except BaseException:
@@ -132,21 +116,6 @@ class Intake:
         if not url:
             (place / REQUEST_LATER).replace(place / REQUEST)
         return new
-
-    def _order(self, new: ModelVersion, kind: str, architecture: str | None) -> dict[str, Any]:
-        settings = self.settings
-        key = settings.signing_key_file
-        return {
-            "model": new.model,
-            "version": new.version,
-            "kind": kind,
-            "architecture": architecture,
-            "max_bytes": settings.max_version_bytes,
-            "seconds": settings.quarantine_seconds,
-            "signing_key": key.read_text() if key else None,
-            "allowed_code": list(settings.handler_digests),
-            "allow_network": settings.quarantine_network,
-        }
 
     async def _on_their_way(self, model: str) -> int:
         async with self.database.connection() as connection:
@@ -160,7 +129,7 @@ class Intake:
     async def _next_version(self, place: Path, model: str, kind: str) -> str:
         """What the archive's manifest says; of a checkpoint one more than the highest number that is known."""
         if kind == "archive":
-            return await asyncio.to_thread(_version_in, place / FILES["archive"])
+            return await asyncio.to_thread(handover.version_in, place / FILES["archive"])
 
         async def known() -> list[str]:
             async with self.database.connection() as connection:
@@ -179,7 +148,8 @@ class Intake:
                 )
             if rollout is not None and new.version in rollout.versions:
                 raise Conflict(f"Version '{new.version}' answers at present. Give this one another number.")
-            if known is None and await asyncio.to_thread(self._is_in_store, new.model, new.version):
+            store = self.settings.model_store
+            if known is None and await asyncio.to_thread(storing.is_there, store, new.model, new.version):
                 raise Conflict(
                     f"An archive of version '{new.version}' lies in the model store. Add that one, or give this one "
                     "another number."
@@ -187,13 +157,6 @@ class Intake:
             await models.put_upload(connection, new)
             facts = {**_facts(new), "source": new.source, "upload": new.archive}
             await audit.write(connection, actor=new.created_by, action="model.uploaded", facts=facts)
-
-    def _is_in_store(self, model: str, version: str) -> bool:
-        try:
-            archives.find(self.settings.model_store, model, version)
-        except NoArchive:
-            return False
-        return True
 
     async def run(self) -> None:
         """Until cancelled: look what the quarantine says."""
@@ -209,12 +172,13 @@ class Intake:
     async def _look(self) -> None:
         if not self.database.ready:
             return
-        places = await asyncio.to_thread(self._places)
+        places = await asyncio.to_thread(handover.places, self.folder)
         async with self.database.connection() as connection:
             uploads = {each.archive: each for each in await models.uploads(connection)}
         self.oldest = min((each.created_at for each in uploads.values()), default=None)
         for place in places:
-            if not await asyncio.to_thread(self._is_ours, place) or place.name in self._receiving:
+            is_ours = await asyncio.to_thread(handover.is_ours, place, self.settings.replica)
+            if not is_ours or place.name in self._receiving:
                 continue
             if (upload := uploads.get(place.name)) is not None:
                 await self._carry_on(place, upload)
@@ -225,34 +189,13 @@ class Intake:
             if upload.archive not in names and self._age(upload) > self._longest:
                 await self._refuse(upload, "Its files were lost before they were checked. Send it again.")
 
-    def _own(self, place: Path, *, new: bool = False) -> None:
-        if new:
-            place.mkdir(parents=True)
-        (place / OWNER).write_text(self.settings.replica)
-
-    def _is_ours(self, place: Path) -> bool:
-        """Whether this replica is to work on it: several may share the folder. Says so again, when it is."""
-        with suppress(OSError):  # it may go at any moment
-            file = place / OWNER
-            owner = file.read_text() if file.exists() else ""
-            fresh = time.time() - (file if owner else place).stat().st_mtime < OWNED_SECONDS
-            if owner == self.settings.replica or not fresh:
-                self._own(place)
-                return True
-        return False
-
-    def _places(self) -> list[Path]:
-        if not self.folder.is_dir():
-            return []
-        return [each for each in self.folder.iterdir() if each.is_dir() and not each.is_symlink()]
-
     async def _carry_on(self, place: Path, upload: ModelVersion) -> None:
         if (place / VERDICT).exists():
             await self._go_by(place, upload)
         elif self._age(upload) > self._longest:
             await self._refuse(upload, "The quarantine gave no verdict in time, so the upload is not taken.", place)
         elif (place / REQUEST).exists():
-            if (stage := _read(place / PROGRESS).get("stage")) and upload.reason != stage:
+            if (stage := handover.read(place / PROGRESS).get("stage")) and upload.reason != stage:
                 await self._note(upload, "checking", str(stage)[:200])
         elif not (place / SOURCE).exists():
             (place / REQUEST_LATER).replace(place / REQUEST)  # we died between the row and this
@@ -261,7 +204,7 @@ class Intake:
             task.add_done_callback(lambda _: self._fetches.pop(place.name, None))
 
     async def _fetch(self, place: Path, upload: ModelVersion) -> None:
-        source = _read(place / SOURCE)
+        source = handover.read(place / SOURCE)
         settings = self.settings
         files = {FILES["archive"]: source["url"]}
         if source["signed"]:
@@ -296,52 +239,24 @@ class Intake:
         return (datetime.now(UTC) - upload.created_at).total_seconds()
 
     async def _go_by(self, place: Path, upload: ModelVersion) -> None:
-        verdict = _read(place / VERDICT)
+        verdict = handover.read(place / VERDICT)
         if verdict.get("good") is not True:
             reason = str(verdict.get("reason") or "The quarantine's verdict cannot be read.")[:1000]
             await self._refuse(upload, reason, place)
             return
         try:
-            ready = await asyncio.to_thread(self._store, place, upload, str(verdict.get("sha256")))
+            ready = await asyncio.to_thread(
+                storing.copy, place / FILES["archive"], self.settings.model_store, upload, str(verdict.get("sha256"))
+            )
         except (NoArchive, OSError) as error:
             await self._refuse(upload, f"The checked archive cannot be taken: {error}", place)
             return
         await within(self.database.timeout_seconds, self._note_digest(upload, ready.sha256))
         # Its digest stands in the row now, so a start that finds it in the store does not take it for a new one.
-        await asyncio.to_thread(_show, self.settings.model_store, ready)
+        await asyncio.to_thread(storing.show, self.settings.model_store, ready)
         await within(self.database.timeout_seconds, self._take(upload, ready))
         await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
         log.info("an uploaded version is ready", extra=_facts(ready))
-
-    def _store(self, place: Path, upload: ModelVersion, sha256: str) -> ModelVersion:
-        """Copy the checked archive beside the store's; what is hashed is what is written.
-
-        Raises:
-            NoArchive: The bytes are not those of the verdict, or no archive of this version.
-        """
-        store = self.settings.model_store
-        name = f"{upload.model}-{upload.version}-{sha256[:12]}.mar"
-        if not re.fullmatch("[0-9a-f]{64}", sha256):
-            raise NoArchive("the verdict names no digest.")
-        fresh = store / f".{name}.part"
-        digest = hashlib.sha256()
-        fresh.unlink(missing_ok=True)
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as target, (place / FILES["archive"]).open("rb") as source:
-            while block := source.read(2**20):
-                digest.update(block)
-                target.write(block)
-            target.flush()
-            os.fsync(target.fileno())
-        if digest.hexdigest() != sha256:
-            fresh.unlink()
-            raise NoArchive("its bytes are not those that were checked.")
-        fresh.chmod(0o444)
-        archive = archives.read(fresh, upload.model, upload.version)
-        return replace(
-            upload, archive=name, sha256=digest.digest(), labels=list(archive.labels), metrics=archive.card.metrics,
-            state="ready", reason=None,
-        )  # fmt: skip
 
     async def _take(self, upload: ModelVersion, ready: ModelVersion) -> None:
         async with self.database.connection() as connection, connection.transaction():
@@ -377,61 +292,6 @@ class Intake:
     async def _note_digest(self, upload: ModelVersion, sha256: bytes) -> None:
         async with self.database.connection() as connection:
             await models.note_digest(connection, upload.archive, sha256)
-
-
-def _show(store: Path, ready: ModelVersion) -> None:
-    """Let the checked archive be found; others of the same version, which was refused or removed, go."""
-    for old in archives.files_of(store, ready.model, ready.version):
-        if old.name != ready.archive:
-            old.unlink()
-    archive = store / ready.archive
-    archive.with_name(f".{archive.name}.part").replace(archive)
-
-
-def _kind(given: set[str]) -> str:
-    if given in ({"archive"}, {"archive", "signature"}):
-        return "archive"
-    if {"model", "labels"} <= given <= {"model", "labels", "card", "signature"}:
-        return "checkpoint"
-    raise InvalidRequest(
-        "Send either 'archive' (a .mar file) or 'model' (model.pth) with 'labels' (class_labels.json) and, where there "
-        "is one, 'card' (model_card.json); 'signature' (a .minisig file) with either."
-    )
-
-
-def _version_in(archive: Path) -> str:
-    """What the manifest says; only a small part of the file is read for it, whatever the file is."""
-    try:
-        with archive.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - 2**16 - _END_BYTES))
-            tail = file.read()
-            end = tail[tail.rindex(_END_OF_ZIP) :]
-            (directory_bytes,) = struct.unpack_from("<I", end, 12)
-            if directory_bytes > _MAX_DIRECTORY_BYTES:
-                raise ValueError("too many members")
-            with zipfile.ZipFile(file) as packed, packed.open("MAR-INF/MANIFEST.json") as member:
-                return str(json.loads(member.read(_MAX_MANIFEST_BYTES))["model"]["modelVersion"])
-    except (OSError, ValueError, KeyError, TypeError, struct.error, zipfile.BadZipFile, NotImplementedError) as error:
-        raise InvalidRequest(
-            "This is no model archive: no manifest with a version can be read from it. Build one with make archive."
-        ) from error
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """Empty where there is none."""
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _put(path: Path, content: dict[str, Any]) -> None:
-    """Whole or not at all."""
-    fresh = path.with_name(f".{path.name}")
-    fresh.write_text(json.dumps(content))
-    fresh.replace(path)
 
 
 def _facts(version: ModelVersion) -> dict[str, Any]:

@@ -5,7 +5,9 @@ import time
 from pathlib import Path
 
 from control_plane.metrics import Metrics
-from control_plane.models.intake import OWNED_SECONDS, OWNER, Intake
+from control_plane.models import handover
+from control_plane.models.handover import OWNED_SECONDS, OWNER
+from control_plane.models.intake import Intake
 from control_plane.settings import Settings
 from control_plane.tables.database import Database
 
@@ -22,7 +24,7 @@ def intake(database: Database, folder: Path, replica: str) -> Intake:
 async def test_what_another_replica_receives_stays_until_that_one_is_gone(database: Database, tmp_path: Path) -> None:
     one, other = intake(database, tmp_path, "one"), intake(database, tmp_path, "other")
     place = tmp_path / "0192"
-    one._own(place, new=True)
+    handover.own(place, "one", new=True)
     one._receiving.add(place.name)
     (place / "archive.mar").write_bytes(b"half of it")
     old = time.time() - OWNED_SECONDS - 5
