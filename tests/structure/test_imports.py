@@ -1,6 +1,7 @@
 """Imports point downwards, and heavy or foreign parts stay where they belong."""
 
 import ast
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -38,6 +39,7 @@ def imported(file: Path) -> set[str]:
     return names
 
 
+@cache  # each is read once for all tests
 def modules(package: str) -> dict[str, set[str]]:
     folder = ROOT / package
     return {
