@@ -65,9 +65,8 @@ class Gathered(logging.Handler):
         self.dropped = 0
         self._target = target
         self._seconds = seconds
-        self._gathered: deque[logging.LogRecord] = deque()
-        self._any, self._now, self._idle = threading.Event(), threading.Event(), threading.Event()
-        self._idle.set()
+        self._gathered: deque[logging.LogRecord | threading.Event] = deque()
+        self._any, self._now = threading.Event(), threading.Event()
         threading.Thread(target=self._write_again_and_again, name="log lines", daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -82,16 +81,20 @@ class Gathered(logging.Handler):
         if (trace := trace_id.get()) is not None:
             vars(record).setdefault("trace_id", trace)
         self._gathered.append(record)
-        self._idle.clear()
         self._any.set()
         if record.levelno >= logging.WARNING:
             self._now.set()
 
     def flush(self) -> None:
-        """Have all of it written, and wait for that; not for ever, since the reader may have stopped."""
-        self._now.set()
+        """Have all lines that were handed in before this call written, and what was dropped told; waits for that.
+
+        Not for ever, since the reader may have stopped.
+        """
+        written = threading.Event()
+        self._gathered.append(written)
         self._any.set()
-        self._idle.wait(FLUSH_SECONDS)
+        self._now.set()
+        written.wait(FLUSH_SECONDS)
 
     def _write_again_and_again(self) -> None:
         told = 0
@@ -100,12 +103,20 @@ class Gathered(logging.Handler):
             self._any.clear()
             self._now.clear()
             while self._gathered:
-                self._target.handle(self._gathered.popleft())
-            if self.dropped > told:
-                self._target.handle(_dropped(self.dropped - told))
-                told = self.dropped
-            if not self._any.is_set():
-                self._idle.set()
+                line = self._gathered.popleft()
+                if isinstance(line, threading.Event):
+                    told = self._tell_dropped(told)
+                    line.set()
+                else:
+                    self._target.handle(line)
+            told = self._tell_dropped(told)
+
+    def _tell_dropped(self, told: int) -> int:
+        """Write how many were dropped since `told`; gives what is told now."""
+        dropped = self.dropped
+        if dropped > told:
+            self._target.handle(_dropped(dropped - told))
+        return dropped
 
 
 def _dropped(count: int) -> logging.LogRecord:

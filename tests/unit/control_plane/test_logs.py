@@ -84,6 +84,28 @@ def test_lines_are_written_by_themselves_and_a_warning_at_once(tmp_path: Path) -
     target.close()
 
 
+def test_a_flush_waits_for_the_lines_before_it_and_for_no_later_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "FLUSH_SECONDS", 60)
+    last, written = 2000, []
+
+    class Fed(logging.Handler):
+        """Whenever a line is written, the next one is handed in already."""
+
+        def emit(self, record: logging.LogRecord) -> None:
+            written.append(record.getMessage())
+            if len(written) < last:
+                time.sleep(0.001)
+                write(handler, f"later {len(written)}")
+
+    handler = Gathered(Fed(), 0.0)
+    write(handler, "first")
+    wait_until(lambda: bool(written))
+    write(handler, "own")
+    handler.flush()
+    assert "own" in written
+    assert len(written) < last
+
+
 def test_a_reader_that_stops_holds_nobody_up_and_what_was_dropped_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "MOST_GATHERED", 5)
     monkeypatch.setattr(logs, "FLUSH_SECONDS", 0.1)
