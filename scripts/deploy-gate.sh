@@ -11,17 +11,24 @@ refuse() {
 
 recorded() { cat ".git/weedwatch-$1" 2>/dev/null || true; }
 
-deploy() { # What is checked out must be what runs, so a failure puts both back.
-  local before
+record() { # record WHAT VALUE; no value: it is forgotten
+  if [ -n "$2" ]; then echo "$2" >".git/weedwatch-$1"; else rm -f ".git/weedwatch-$1"; fi
+}
+
+deploy() { # What is checked out and what is recorded must be what runs, so a failure puts both back.
+  local before deployed_before before_that
   before=$(git rev-parse HEAD)
+  deployed_before=$(recorded deployed)
+  before_that=$(recorded before)
   git fetch --quiet origin "refs/tags/$1:refs/tags/$1"
   git checkout --quiet --detach "$1"
   # The same once more leaves what was before it.
-  [ "$(recorded deployed)" = "$1" ] || echo "$before" >.git/weedwatch-before
-  echo "$1" >.git/weedwatch-deployed
+  [ "$deployed_before" = "$1" ] || record before "$before"
+  record deployed "$1"
   if make fetch TAG="${1#v}" && make deploy TAG="${1#v}"; then return; fi
-  rm .git/weedwatch-deployed
   git checkout --quiet --detach "$before"
+  record deployed "$deployed_before"
+  record before "$before_that"
   echo "$1 was not started; what ran before goes on." >&2
   return 1
 }
@@ -33,7 +40,7 @@ rollback() {
   fi
   git checkout --quiet --detach "$(recorded before)"
   make rollback
-  rm .git/weedwatch-deployed
+  record deployed ""
 }
 
 main() { # Read to its end before anything runs: a checkout changes this very file.

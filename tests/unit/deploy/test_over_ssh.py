@@ -94,6 +94,19 @@ def test_one_that_does_not_start_leaves_what_ran_before(host: Host) -> None:
     assert [each.split(" at ")[0] for each in host.made] == ["fetch TAG=0.2.0", "deploy TAG=0.2.0", "fetch TAG=0.3.0"]
 
 
+def test_one_that_does_not_start_leaves_what_the_one_before_goes_back_to(host: Host) -> None:
+    host.asks("deploy v0.2.0")
+    host.asks("deploy v0.3.0", MAKE_ENDS="1")
+    assert host.asks("rollback v0.2.0").returncode == 0
+    assert (host.made[-1], host.at) == ("rollback at v0.1.0", "v0.1.0")
+
+
+def test_the_first_one_that_does_not_start_leaves_nothing_to_go_back_to(host: Host) -> None:
+    host.asks("deploy v0.2.0", MAKE_ENDS="1")
+    assert host.asks("rollback v0.2.0").stdout == "v0.2.0 does not run here, so there is nothing to go back from.\n"
+    assert host.at == "v0.1.0"
+
+
 def test_going_back_uses_the_files_of_the_version_before(host: Host) -> None:
     host.asks("deploy v0.2.0")
     host.asks("deploy v0.3.0")
