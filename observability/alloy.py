@@ -8,11 +8,16 @@ from dataclasses import dataclass
 
 METADATA = ("request_id", "trace_id")
 LABELS = ("service", "container", "level", "env")
+PROJECT = "WEEDWATCH_PROJECT"
+"""Alloy's variable with the name of the Compose project whose containers it reads."""
 
 
 @dataclass(frozen=True)
 class Shipping:
-    """Which containers, and where to. `docker`: the socket, or the address of a proxy that lets only reading by."""
+    """Which containers, and where to. `docker`: the socket, or the address of a proxy that lets only reading by.
+
+    `project`: whose containers, where the environment does not say it.
+    """
 
     docker: str = "tcp://docker-proxy:2375"
     project: str = "weedwatch"
@@ -36,7 +41,7 @@ discovery.docker "containers" {{
 
   filter {{
     name   = "label"
-    values = ["com.docker.compose.project={shipping.project}"]
+    values = ["com.docker.compose.project=" + coalesce(sys.env("{PROJECT}"), "{shipping.project}")]
   }}
 }}
 

@@ -33,6 +33,8 @@ WHAT = {
 }
 VARIABLES = {
     "WEEDWATCH_TAG": "Tag of our images. `make deploy` and `make rollback` write it.",
+    "COMPOSE_PROJECT_NAME": "Name of the project: its containers, networks and volumes begin with it, and Alloy reads "
+    "no others.",
     "WEEDWATCH_REVISION": "Label of images that Compose builds by itself; `make images` knows it from git.",
     "WEEDWATCH_NAME": "The name that users know, for the self-signed certificate and for what `make up` prints.",
     "WEEDWATCH_ADDRESS": "Address of the machine that the edge listens at; 127.0.0.1 closes it to others.",

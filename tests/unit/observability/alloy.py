@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 BLOCKS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     # name: its arguments, the blocks within it
@@ -38,7 +39,8 @@ EXPORTS = {
     "loki.write": {"receiver"},
 }
 LABELLED = {"discovery.docker", "discovery.relabel", "loki.source.docker", "loki.process", "loki.write"}
-_TOKEN = re.compile(r'\s*(?:(//[^\n]*)|("(?:[^"\\]|\\.)*")|([A-Za-z_][\w.]*)|([{}\[\]=,]))')
+FUNCTIONS = {"coalesce", "sys.env"}
+_TOKEN = re.compile(r'\s*(?:(//[^\n]*)|("(?:[^"\\]|\\.)*")|([A-Za-z_][\w.]*)|([{}()\[\]=,+]))')
 
 
 @dataclass
@@ -102,7 +104,7 @@ def _value(tokens: list[str], at: int) -> tuple[list[str], int]:
     depth, value = 0, []
     while at < len(tokens):
         token = tokens[at]
-        depth += (token in "{[") - (token in "}]")
+        depth += (token in "{[(") - (token in "}])")
         value.append(token)
         at += 1
         if depth == 0:
@@ -127,6 +129,9 @@ def _known(block: Block, within: str | None) -> list[str]:
     if block.name not in BLOCKS or (within is not None and block.name not in BLOCKS[within][1]):
         return [f"there is no block {block.name} in {within or 'the file'}"]
     found = [f"{block.name} has no argument {name}" for name in block.arguments if name not in BLOCKS[block.name][0]]
+    for value in block.arguments.values():
+        called = [word for word, after in pairwise(value) if after == "(" and word not in FUNCTIONS]
+        found += [f"{block.name} calls {word}, which there is not" for word in called]
     if (block.name in LABELLED) != bool(block.label):
         found.append(f"{block.name} has {'a' if block.label else 'no'} label")
     return found + [problem for each in block.blocks for problem in _known(each, within=block.name)]

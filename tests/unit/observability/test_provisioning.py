@@ -13,6 +13,7 @@ from observability.generate import Setup, files
 from observability.reader import CONNECTIONS, ROLE
 from observability.topics import ALERTS
 from observability.variables import UIDS, queries
+from tests.structure import composed
 from tests.unit.observability import alloy
 from tests.unit.observability.grafana import Alerting, Dashboards, Datasources
 
@@ -140,6 +141,19 @@ def test_alloy_knows_every_block_and_every_reference_leads_somewhere() -> None:
     assert alloy.problems(ALLOY) == []
 
 
+def test_alloy_reads_the_containers_of_the_project_that_runs_it() -> None:
+    """Compose puts the name of the project into COMPOSE_PROJECT_NAME, wherever it comes from."""
+    discovery = next(block for block in alloy.parsed(ALLOY) if block.name == "discovery.docker")
+    (only,) = discovery.blocks
+    words = [word.strip('"') for word in only.arguments["values"]]
+    assert words[1:] == [
+        *("com.docker.compose.project=", "+", "coalesce", "(", "sys.env", "(", shipping.PROJECT, ")", ","),
+        *(composed.said(composed.BASE)["name"], ")", "]"),
+    ]
+    given = composed.services()["alloy"]["environment"][shipping.PROJECT]
+    assert given == "${COMPOSE_PROJECT_NAME:-weedwatch}"
+
+
 def test_ids_are_structured_metadata_and_labels_are_few() -> None:
     process = next(block for block in alloy.parsed(ALLOY) if block.name == "loki.process")
     stages = {
@@ -155,6 +169,7 @@ BROKEN = {
     "a misspelt block": ("discovery.relabel", "discovery.relabels"),
     "a misspelt argument": ("refresh_interval", "refresh_intervall"),
     "a reference that leads nowhere": ("loki.write.loki.receiver", "loki.write.other.receiver"),
+    "a function that there is not": ("sys.env", "sys.environment"),
     "a stage outside of a process": ("logging {", "stage.pack {"),
 }
 
