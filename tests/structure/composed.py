@@ -263,6 +263,8 @@ def ports_page() -> str:
         "",
         *table(("Service", "What", "Image", "Networks", "Keeps in", "Limits in production"), service_rows()),
         "",
+        "Workers of jobs and MLflow are to come; a comment in `compose.yaml` keeps their places.",
+        "",
         "## Networks",
         "",
         *table(("Network", "Where to", "Who is on it"), network_rows()),

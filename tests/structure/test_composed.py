@@ -36,3 +36,16 @@ def test_torchserve_and_what_is_kept_are_on_networks_that_lead_nowhere() -> None
         (network,) = composed.networks_of(composed.services()[service])
         assert networks[network]["internal"] is True, service
     assert composed.networks_of(composed.services()["quarantine"]) == []
+
+
+@pytest.mark.parametrize("name", ["job-worker", "mlflow"])
+def test_what_is_to_come_has_a_place_that_fits_the_rest(name: str) -> None:
+    text = (composed.ROOT / composed.BASE).read_text()
+    place = re.search(rf"^  # {name}: here, as \*([\w-]+) (.*?)(?=\n\n|\n  # [\w-]+:)", text, re.DOTALL | re.MULTILINE)
+    assert place is not None
+    anchor, networks = place[1], re.findall("`([a-z]+)`", place[2].partition("on the networks")[2].split(";")[0])
+    assert f"&{anchor}\n" in text
+    known = composed.said(composed.BASE)["networks"]
+    assert networks
+    assert set(networks) <= set(known)
+    assert name not in composed.services(), "It is there now: take its place away."
