@@ -3,6 +3,7 @@
 Of people it holds keyed digests only. Nothing is ever taken off it: what one database does not know, another did.
 """
 
+import asyncio
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from control_plane.tables.audit import Act, Head
 from control_plane.tables.database import Connection
 
 NAME = "erasures.json"
+LIST_LOCK = 7309862319
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,14 @@ class Erased:
         return any(stone.subject is not None for stone in self.tombstones)
 
 
+async def mark(connection: Connection) -> tuple[Head, int]:
+    """Another one after each erasure and each consent that was taken back: an erasure has its row in the audit."""
+    cursor = await connection.execute("SELECT to_regclass('withdrawals') IS NOT NULL")  # the younger of the two
+    if await cursor.fetchone() != (True,):
+        return audit.START, 0
+    return await audit.head(connection), await erasures.count_withdrawn(connection)
+
+
 async def of_database(connection: Connection) -> Erased:
     """What a database says; a schema from before there were erasures says nothing."""
     cursor = await connection.execute(
@@ -95,15 +105,26 @@ def of_destination(destination: Destination) -> Erased:
 
 
 async def refresh(destination: Destination, connection: Connection) -> Erased:
-    """Add what the database says to the list at the destination; written only when there is something new."""
-    known = of_destination(destination)
+    """Add what the database says to the list at the destination; written only when there is something new.
+
+    One at a time, whoever else does so: else the later of two lists could be written first.
+    """
+    await connection.execute("SELECT pg_advisory_lock(%(key)s)", {"key": LIST_LOCK})
+    try:
+        return await _refresh(destination, connection)
+    finally:
+        await connection.execute("SELECT pg_advisory_unlock(%(key)s)", {"key": LIST_LOCK})
+
+
+async def _refresh(destination: Destination, connection: Connection) -> Erased:
+    known = await asyncio.to_thread(of_destination, destination)
     said = await of_database(connection)
     newest = known | said
     restore = await audit.newest_restore(connection)
     if restore and restore.number <= known.head.number:
         newest = replace(newest, head=said.head)  # what was known of the audit before went with that restore
     if newest != known:
-        destination.put(NAME, encode(newest))
+        await asyncio.to_thread(destination.put, NAME, encode(newest))
     return newest
 
 

@@ -1,4 +1,4 @@
-"""Backups by themselves: when one is due, which old ones go, and the list of erasures every few minutes."""
+"""Backups by themselves: when one is due, which old ones go, and the list of erasures soon after each of them."""
 
 import asyncio
 import logging
@@ -6,6 +6,7 @@ import signal
 from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any, TypeVar
 
 from backup import checking, erased, making, manifest
@@ -15,11 +16,18 @@ from backup.errors import Refusal
 from backup.manifest import NAME, OBJECTS
 from backup.place import Place
 from backup.settings import Settings
+from control_plane.tables.audit import Head
 
 log = logging.getLogger(__name__)
 
 AGAIN_SECONDS = 600.0
 LOOK_SECONDS = 30.0
+ERASED_SECONDS = 2.0
+"""Between two looks for what was erased; longer while the list cannot be written, or when it takes long to write."""
+LONGEST_SECONDS = 30.0
+SHARE = 10
+"""Writing the list takes at most one of so many seconds."""
+STATEMENT_SECONDS = 60
 Answer = TypeVar("Answer")
 
 
@@ -67,24 +75,57 @@ async def keep(place: Place, destination: Destination, settings: Settings) -> No
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     log.info("keeping backups", extra={"url": destination.url, "hours": settings.backup_hours})
-    every = timedelta(minutes=settings.backup_erasures_minutes)
-    next_list = next_backup = datetime.now(UTC)
+    async with asyncio.TaskGroup() as group:  # a long backup does not keep the list waiting
+        group.create_task(_keep_list(place, destination, settings.backup_erasures_minutes * 60, stop))
+        group.create_task(_keep_backups(place, destination, settings, stop))
+
+
+async def _keep_backups(place: Place, destination: Destination, settings: Settings, stop: asyncio.Event) -> None:
+    next_backup = datetime.now(UTC)
     while not stop.is_set():
-        now = datetime.now(UTC)
-        if now >= next_list:
-            next_list = now + every
-            await _tried(list_again(place, destination), "the list of erasures is not written")
-        if now >= next_backup:
+        if datetime.now(UTC) >= next_backup:
             due = await _tried(_back_up_when_due(place, destination, settings), "no backup was made")
             next_backup = due or datetime.now(UTC) + timedelta(seconds=AGAIN_SECONDS)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+        await _pause(LOOK_SECONDS, stop)
 
 
-async def list_again(place: Place, destination: Destination) -> None:
-    """Bring the list of erasures up to date."""
+async def _keep_list(place: Place, destination: Destination, every_seconds: float, stop: asyncio.Event) -> None:
+    """Soon after each erasure; and again and again, since it may have gone from the destination."""
+    listed: tuple[Head, int] | None = None
+    due, pause = 0.0, ERASED_SECONDS
+    while not stop.is_set():
+        began = monotonic()
+        if began >= due:
+            listed = None
+        found = await _tried(list_again(place, destination, listed), "the list of erasures is not written")
+        if found is None:
+            pause = min(2 * pause, LONGEST_SECONDS)
+        else:
+            if listed is None:
+                due = began + every_seconds
+            listed, pause = found, max(ERASED_SECONDS, SHARE * (monotonic() - began))
+        await _pause(pause, stop)
+
+
+async def _pause(seconds: float, stop: asyncio.Event) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
+
+
+async def list_again(
+    place: Place, destination: Destination, listed: tuple[Head, int] | None = None
+) -> tuple[Head, int]:
+    """Bring the list of erasures up to date, unless it was already at the mark `listed`; gives its mark.
+
+    Raises:
+        Refusal: The database or the destination does not take it.
+    """
     async with connected(place.database_url) as connection:
-        await erased.refresh(destination, connection)
+        await connection.execute(f"SET statement_timeout = '{STATEMENT_SECONDS}s'")
+        mark = await erased.mark(connection)
+        if mark != listed:
+            await erased.refresh(destination, connection)
+        return mark
 
 
 async def _back_up_when_due(place: Place, destination: Destination, settings: Settings) -> datetime:

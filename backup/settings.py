@@ -19,7 +19,11 @@ class Settings(OfTheService):
     backup_daily: int = Field(7, ge=1, le=3660, description="The newest backup of so many days is kept.")
     backup_weekly: int = Field(4, ge=0, le=520, description="And the newest of so many weeks.")
     backup_erasures_minutes: float = Field(
-        5.0, gt=0, le=24 * 60, description="`keep`: minutes between two looks for what was erased."
+        5.0,
+        gt=0,
+        le=24 * 60,
+        description="`keep`: after so many minutes the list of erasures is compared with the database anew, in case it "
+        "has gone. Each erasure is added within seconds.",
     )
 
 

@@ -57,6 +57,11 @@ async def withdrawn(connection: Connection) -> list[UUID]:
     return [request_id for (request_id,) in await cursor.fetchall()]
 
 
+async def count_withdrawn(connection: Connection) -> int:
+    cursor = await connection.execute("SELECT count(*) FROM withdrawals")
+    return int((await cursor.fetchone() or (0,))[0])
+
+
 async def of_subject(connection: Connection, subject: str, owner: str | None, before: UUID) -> list[UUID]:
     """Records of a subject, locked until the end of the transaction; with an owner, only the owner's."""
     cursor = await connection.execute(

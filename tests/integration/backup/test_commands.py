@@ -1,16 +1,22 @@
 """The commands as they are called: what they say, how they end, and the schedule."""
 
+import asyncio
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from backup import embedded
+from backup import embedded, erased, keeping
+from backup.destination import Destination
+from control_plane.tables import erasures
 from tests.integration.backup.service import COUNT, Service
 
 Words = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -114,3 +120,66 @@ def test_the_schedule_makes_one_and_keeps_the_list(
     assert b'"message": "backup made"' in out
     assert (tmp_path / "place" / "erasures.json").exists()
     assert len(list((tmp_path / "place").glob("*/manifest.json"))) == 1
+
+
+async def test_an_erasure_is_in_the_list_long_before_the_next_look_and_what_fails_is_tried_again(
+    environment: dict[str, str], tmp_path: Path, service: Service
+) -> None:
+    place, log = tmp_path / "place", tmp_path / "keep.log"
+    told = environment | {"WEEDWATCH_BACKUP_URL": str(place), "WEEDWATCH_BACKUP_ERASURES_MINUTES": "1440"}
+
+    def listed(what: str) -> list[Any]:
+        file = place / "erasures.json"
+        return list(json.loads(file.read_text())[what]) if file.is_file() else []
+
+    def wait_for(holds: Callable[[], bool]) -> None:
+        until = time.monotonic() + SECONDS
+        while not holds():
+            assert keeper.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.1)
+
+    with log.open("wb") as out:
+        command = [sys.executable, "-m", "backup", "keep"]
+        keeper = subprocess.Popen(command, env=told, stdout=out, stderr=out)  # noqa: ASYNC220 - nobody else waits
+    try:
+        wait_for((place / "erasures.json").exists)
+        first = await service.erase(subject="Ada")
+        wait_for(lambda: [each["facts"]["id"] for each in listed("certificates")] == [first["id"]])
+        async with service.database.connection() as connection:
+            await erasures.put_withdrawal(connection, service.rows[-1].request_id)
+        wait_for(lambda: listed("withdrawn") == [str(service.rows[-1].request_id)])
+        place.rename(tmp_path / "aside")
+        place.touch()  # not even root writes into it now
+        second = await service.erase(subject="Grace")
+        wait_for(lambda: "the list of erasures is not written" in log.read_text())
+        place.unlink()
+        (tmp_path / "aside").rename(place)
+        wait_for(lambda: [each["facts"]["id"] for each in listed("certificates")] == [first["id"], second["id"]])
+    finally:
+        keeper.send_signal(signal.SIGTERM)
+        keeper.wait(SECONDS)
+    assert keeper.returncode == 0
+
+
+async def test_two_that_write_the_list_do_not_take_away_what_the_other_wrote(service: Service, tmp_path: Path) -> None:
+    reached, go_on = threading.Event(), threading.Event()
+
+    class Slow(Destination):
+        def put(self, name: str, content: bytes) -> None:
+            reached.set()
+            assert go_on.wait(SECONDS)
+            super().put(name, content)
+
+    slow, fast = Slow(str(tmp_path / "place")), Destination(str(tmp_path / "place"))
+    await service.erase(subject="Ada")
+    early = asyncio.create_task(keeping.list_again(service.place, slow))
+    assert await asyncio.to_thread(reached.wait, SECONDS)
+    await service.erase(subject="Grace")
+    late = asyncio.create_task(keeping.list_again(service.place, fast))
+    waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    while not late.done() and service.ask(waits) == 0:
+        await asyncio.sleep(0.05)
+    go_on.set()
+    await asyncio.gather(early, late)
+    assert len(erased.of_destination(fast).certificates) == 2
