@@ -57,6 +57,24 @@ class MethodNotAllowed(Refused):
     remedy = "Use a method that the Allow header names."
 
 
+class MalformedRequest(Refused):
+    """The request is not one of HTTP as it is spoken here."""
+
+    remedy = "Send a well-formed request of HTTP/1.1 or HTTP/2, over TLS."
+
+
+class AddressTooLong(Refused):
+    """The address has too many characters."""
+
+    remedy = "Send what is long in the request's body."
+
+
+class HeadersTooLarge(Refused):
+    """The request's headers have too many bytes."""
+
+    remedy = "Send fewer or shorter headers; cookies are none of ours."
+
+
 class UnknownHost(Refused):
     """This service does not answer to the name in the Host header."""
 
@@ -169,6 +187,9 @@ BY_CODE: dict[str, type[Refused]] = {
     "invalid_request": InvalidRequest,
     "not_found": NotFound,
     "method_not_allowed": MethodNotAllowed,
+    "malformed_request": MalformedRequest,
+    "address_too_long": AddressTooLong,
+    "headers_too_large": HeadersTooLarge,
     "unknown_host": UnknownHost,
     "request_timeout": RequestTimeout,
     "model_not_found": ModelNotFound,

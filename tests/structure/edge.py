@@ -12,7 +12,10 @@ from control_plane.web.protection import ALWAYS, OVER_HTTPS
 NOTE = "# Made by `python -m tests.structure.generated`.\n"
 SIGN_IN_ORIGIN = "${EDGE_SIGN_IN_ORIGIN}"
 """Where pages may fetch tokens; filled in when the container starts."""
-OWN_ERRORS = ("unreachable", "forbidden", "file_too_large", "rate_limited")
+OWN_ERRORS = (
+    *("malformed_request", "forbidden", "not_found", "method_not_allowed", "file_too_large", "address_too_long"),
+    *("rate_limited", "headers_too_large", "internal_error", "unreachable"),
+)
 """What the edge answers by itself."""
 _PAGE = """<!doctype html>
 <html lang="en">
