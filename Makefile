@@ -9,7 +9,7 @@ COMPILE := .tools/bin/uv pip compile -q --universal --python-version 3.11 --gene
 export UV_CUSTOM_COMPILE_COMMAND := make lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run observe stop test check audit coverage lock archive train-demo bench images fetch secrets up down deploy rollback pin prove prove-spine prove-core prove-rooms prove-models prove-doors prove-observability prove-stack clean
+.PHONY: help setup run observe stop test check audit coverage lock archive train-demo bench images fetch secrets up alerts down deploy rollback pin prove prove-spine prove-core prove-rooms prove-models prove-doors prove-observability prove-stack clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -80,6 +80,9 @@ secrets: ## Make the secrets of the stack that are missing, in deploy/secrets
 
 up: ## Start the stack by Docker Compose: secrets, images, and a prediction through the edge
 	@exec $(PYTHON) -m deploy up
+
+alerts: ## Tell the stack's alerts to the channels in .env, with links to this stack
+	@exec $(PYTHON) -m deploy alerts
 
 down: ## Stop the stack; its data stays (`docker compose down -v` removes that too)
 	@exec docker compose --profile '*' down

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from deploy import building, fetch, pin, release, rollback, secret_files, up, update, verify
+from deploy import alerts, building, fetch, pin, release, rollback, secret_files, up, update, verify
 from deploy.errors import CannotDeploy
 
 # A command is a module with SUMMARY, add_options(parser) and run(options), which gives the exit status.
@@ -14,6 +14,7 @@ COMMANDS = {
     "fetch": fetch,
     "secrets": secret_files,
     "up": up,
+    "alerts": alerts,
     "update": update,
     "rollback": rollback,
     "pin": pin,

@@ -52,16 +52,17 @@ def make(folder: Path = FOLDER) -> list[str]:
     (folder / "alerting").mkdir(mode=0o755, exist_ok=True)
     made = [name for name in RANDOM if not (folder / name).exists()]
     for name in made:
-        _write(folder / name, secrets.token_urlsafe(32) + "\n")
+        write(folder / name, secrets.token_urlsafe(32) + "\n")
     for name, (source, text) in MADE_OF.items():
         wanted = text.format((folder / source).read_text("utf-8").strip())
         if not (folder / name).exists() or (folder / name).read_text("utf-8") != wanted:
-            _write(folder / name, wanted)
+            write(folder / name, wanted)
             made.append(name)
     return made
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
+    """Put a secret in its place in one step, readable by whoever may enter the folder."""
     beside = path.with_name(f".{path.name}.new")
     beside.unlink(missing_ok=True)
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)

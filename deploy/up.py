@@ -9,7 +9,7 @@ import ssl
 import time
 from typing import Any, NamedTuple
 
-from deploy import building, secret_files
+from deploy import alerts, building, secret_files
 from deploy.composing import ROOT, compose, has_image, said, setting
 from deploy.errors import CannotDeploy
 
@@ -35,6 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     secret_files.make()
     build_missing()
+    alerts.renew()
     compose("up", "--detach", "--wait", "--wait-timeout", str(options.wait_seconds), *options.services)
     token = (secret_files.FOLDER / "admin_token").read_text("utf-8").strip()
     wait_until_ready()

@@ -176,22 +176,34 @@ def _channels() -> Iterator[str]:
         "## Channels",
         "",
         "Which are used is decided by which are set, in the environment or in `.env`. Secrets stand in files, which "
-        "Alertmanager reads itself; a file that is missing or empty stops the start with a sentence. `make "
-        "observe` takes "
-        "them; for other places `.venv/bin/python -m observability write FOLDER` writes the configuration.",
+        "Alertmanager reads itself; a file that is missing or empty stops the command with a sentence.",
         "",
         "| Variable | What |",
         "|---|---|",
         *(f"| `{name}` | {text} |" for name, text in VARIABLES.items()),
         "",
-        "For instance Discord: *Server settings → Integrations → Webhooks → Copy webhook URL*, then",
+        "**In the Compose stack**, for instance Discord: *Server settings → Integrations → Webhooks → Copy webhook "
+        "URL*, then, beside `compose.yaml`,",
         "",
-        "<!-- not run: it needs an address of Discord; a stand-in is told in "
-        "tests/integration/observability/test_alertmanager.py -->",
+        "<!-- not run: it needs an address of Discord; `make alerts` by itself: tests/unit/deploy/test_alerts.py, a "
+        "stand-in for Discord: tests/integration/observability/test_alertmanager.py -->",
         "```sh",
-        "install -m 600 /dev/stdin discord-webhook  # paste the address, then Ctrl-D",
-        "DISCORD_WEBHOOK_URL_FILE=$PWD/discord-webhook make observe",
+        "install -m 444 /dev/stdin deploy/secrets/alerting/discord  # paste the address, then Ctrl-D",
+        "echo DISCORD_WEBHOOK_URL_FILE=deploy/secrets/alerting/discord >>.env",
+        "make alerts",
         "```",
+        "",
+        "`make alerts` copies each secret to a name of its own in `deploy/secrets/alerting`, where the container's "
+        "user may read it, writes "
+        "`deploy/watching` from what is committed, names it in `.env` (`WEEDWATCH_OBSERVABILITY`), and starts again "
+        "what reads it. It leads the links of alerts and dashboards to the stack's own address (`WEEDWATCH_NAME`, "
+        "`WEEDWATCH_HTTPS_PORT`) and to Grafana's (`WEEDWATCH_GRAFANA_URL`, else this machine's port). Run it again "
+        "after a change of these or of a secret; after an update `make up` does. The image of the control plane must "
+        "be there, so on a new host `make up` comes first.",
+        "",
+        "**Beside `make run`**: `DISCORD_WEBHOOK_URL_FILE=$PWD/discord-webhook make observe`. **Anywhere else** "
+        "`.venv/bin/python -m observability write FOLDER --service https://… --grafana https://…` writes all files; "
+        "`--secrets-at /run/secrets` says in which folder a container sees those of secrets.",
         "",
         "A message has a sign by severity (🔴 🟡 🔵, ✅ when it is over), the value, what to do, and links to "
         "runbook, graph "
@@ -208,7 +220,8 @@ def _silence() -> Iterator[str]:
         "On Alertmanager's page (`http://127.0.0.1:9093`) where it has one, or by command; its port is on the line "
         "`Alerts` that `make observe` prints. To acknowledge is to silence for as "
         "long as you "
-        "need, with your name and why:",
+        "need, with your name and why. In Compose `docker compose exec alertmanager amtool "
+        "--alertmanager.url=http://127.0.0.1:9093 …` is the same.",
         "",
         "<!-- not run: amtool is checked with our configuration in "
         "tests/integration/observability/test_alertmanager.py, silences by hand -->",

@@ -49,7 +49,7 @@ VARIABLES = {
     "WEEDWATCH_FRONT_SUBNET": "Network between edge and replicas; proxies in it are believed.",
     "WEEDWATCH_BACKUP_URL": "Where backups lie: a folder of the container, `s3://…` or `gs://…`.",
     "WEEDWATCH_METRICS_DAYS": "So long Prometheus keeps what it scraped.",
-    "WEEDWATCH_OBSERVABILITY": "Folder that `python -m observability write` wrote.",
+    "WEEDWATCH_OBSERVABILITY": "Folder that `make alerts` or `python -m observability write` wrote.",
     "WEEDWATCH_ALERT_SECRETS": "Folder with the secrets of Alertmanager's channels.",
     "TORCHSERVE_MEMORY": "Most memory of TorchServe in production; a worker needs about half a gigabyte.",
     "TORCHSERVE_CPUS": "Most cores of TorchServe in production; not more than the machine has.",
@@ -283,6 +283,8 @@ def ports_page() -> str:
         *table(("Variable", "Default", "What"), variable_rows()),
         "",
         "Beside them: `COMPOSE_FILE` (which files), `WEEDWATCH_REGISTRY` (where `make fetch` takes images from; they",
-        "are built if it is not set), `TORCH` (`cpu`, `cuda` or `wheels:FOLDER`, for building).",
+        "are built if it is not set), `TORCH` (`cpu`, `cuda` or `wheels:FOLDER`, for building),",
+        "`WEEDWATCH_GRAFANA_URL` (where people reach Grafana) and the channels of [alerts](alerts.md#channels),",
+        "for `make alerts`.",
     ]  # fmt: skip
     return "\n".join(lines) + "\n"

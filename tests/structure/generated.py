@@ -56,14 +56,16 @@ def _default(field: FieldInfo) -> str:
 
 
 OTHERS = {
-    "WEEDWATCH_GRAFANA_URL": "`make observe`: address of Grafana as a browser sees it; alerts then link to it.",
+    "WEEDWATCH_GRAFANA_URL": "`make observe`, `make alerts`: address of Grafana as a browser sees it, for links.",
     "PG_BIN": "Folder of PostgreSQL's programs, for the embedded server where the Python environment has none.",
     "MODEL_PATH": "`make archive`: a checkpoint outside of the model store.",
     "LABELS_PATH": "`make archive`: its class_labels.json.",
     "MODEL_ARCHITECTURE": "`make archive`: the torchvision network of a bare state dict.",
     "WEEDWATCH_CUDA_PRECISION": "TorchServe on a GPU: float32, or bfloat16, which is faster and less exact.",
     **{name: f"Backups: {text[0].lower()}{text[1:]}" for name, text in backup_variables().items()},
-    **{name: f"`make observe`: {text[0].lower()}{text[1:]}" for name, text in channels.VARIABLES.items()},
+    **{
+        name: f"`make observe`, `make alerts`: {text[0].lower()}{text[1:]}" for name, text in channels.VARIABLES.items()
+    },
 }
 """Variables that others than the control plane read."""
 
