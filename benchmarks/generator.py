@@ -1,7 +1,7 @@
 """Starts a load generator as a process of its own, and what such a process does first.
 
 The generators stand for other machines. So they go before the servers when both want the CPU, and what they take
-is measured.
+is measured. tests/load.py is not for that: its clients are threads beside whoever watches them.
 """
 
 import contextlib

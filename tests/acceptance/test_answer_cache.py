@@ -1,6 +1,5 @@
 """The same picture again: answered without a worker, recorded all the same, and never by a model that has gone."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +10,7 @@ from tests.acceptance.conftest import ROOT, Service
 from tests.acceptance.running import wait_until
 from tests.changing import Changing, changing
 from tests.faults.processes import frozen
+from tests.load import repeating
 from tests.versions import exchanged
 
 SECONDS = 120.0
@@ -130,26 +130,14 @@ def test_without_the_setting_nothing_is_kept(service: Service, photo: bytes) -> 
 @contextmanager
 def asked_all_the_time(models: Changing, photo: bytes) -> Iterator[list[tuple[str, str, str]]]:
     """Clients ask the same again and again; what they were answered: version, label, source."""
-    answers: list[tuple[str, str, str]] = []
-    over = threading.Event()
 
-    def run() -> None:
-        with httpx2.Client(base_url=models.http.base_url, timeout=60) as http:
-            while not over.is_set():
-                answer = http.post("/predict", content=photo, headers=JPEG)
-                body = answer.json()
-                said = str(body.get("version", body)), str(body.get("label")), str(answer.headers.get("x-cache"))
-                answers.append(said)
+    def again(_: int) -> tuple[str, str, str]:
+        answer = models.http.post("/predict", content=photo, headers=JPEG)
+        body = answer.json()
+        return str(body.get("version", body)), str(body.get("label")), str(answer.headers.get("x-cache"))
 
-    clients = [threading.Thread(target=run) for _ in range(3)]
-    for client in clients:
-        client.start()
-    try:
+    with repeating(again, clients=3) as answers:
         yield answers
-    finally:
-        over.set()
-        for client in clients:
-            client.join()
 
 
 def test_a_swap_is_never_answered_by_the_old_model(models: Changing, photo: bytes) -> None:

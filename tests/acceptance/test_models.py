@@ -1,18 +1,17 @@
 """Versions change under load and nobody notices; a version that cannot be loaded reaches nobody."""
 
 import json
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import httpx2
 import pytest
 
 from tests.acceptance.conftest import ROOT
 from tests.acceptance.running import wait_until
 from tests.changing import Changing, changing
+from tests.load import repeating
 
 SECONDS = 120.0
 JPEG = {"Content-Type": "image/jpeg"}
@@ -27,25 +26,14 @@ def models() -> Iterator[Changing]:
 @contextmanager
 def asked_all_the_time(models: Changing, photo: bytes) -> Iterator[list[tuple[int, str, str]]]:
     """Three clients ask meanwhile; what they were answered: status, version, role."""
-    answers: list[tuple[int, str, str]] = []
-    over = threading.Event()
 
-    def ask() -> None:
-        with httpx2.Client(base_url=models.http.base_url, timeout=60) as http:
-            while not over.is_set():
-                answer = http.post("/predict", content=photo, headers=JPEG)
-                body = answer.json()
-                answers.append((answer.status_code, str(body.get("version", body)), str(body.get("role"))))
+    def ask(_: int) -> tuple[int, str, str]:
+        answer = models.http.post("/predict", content=photo, headers=JPEG)
+        body = answer.json()
+        return answer.status_code, str(body.get("version", body)), str(body.get("role"))
 
-    clients = [threading.Thread(target=ask) for _ in range(3)]
-    for client in clients:
-        client.start()
-    try:
+    with repeating(ask, clients=3) as answers:
         yield answers
-    finally:
-        over.set()
-        for client in clients:
-            client.join()
 
 
 def only(models: Changing, version: str) -> None:

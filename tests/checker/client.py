@@ -3,18 +3,17 @@
 import hashlib
 import http.client
 import json
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from contextlib import suppress
 from itertools import count
+
+import httpx2
 
 from tests.checker.record import Operation
 from tests.hostile.contract import OK
 
 PATIENCE_SECONDS = 25.0
-REFUSED_PAUSE_SECONDS = 0.05
 _number = count()
 _run = f"{time.time_ns():x}"
 
@@ -69,6 +68,22 @@ def ask(
     return _with_answer(digest, status, raw, heads, started, key)
 
 
+def ask_over(http: httpx2.Client, picture: bytes, *, headers: Mapping[str, str] | None = None) -> Operation:
+    """The same over connections that are kept; `seconds` counts from before the first byte was sent."""
+    digest, started = hashlib.sha256(picture).hexdigest(), time.monotonic()
+    given = {"Content-Type": "image/jpeg", **(headers or {})}
+    key = given.get("Idempotency-Key", "")
+    try:
+        answer = http.post("/predict", content=picture, headers=given)
+    except httpx2.TimeoutException:
+        return _without_answer(digest, "silent", started, key)
+    except httpx2.ConnectError:
+        return _without_answer(digest, "refused", started, key)
+    except httpx2.TransportError:
+        return _without_answer(digest, "closed", started, key)
+    return _with_answer(digest, answer.status_code, answer.content, answer.headers, started, key)
+
+
 def _without_answer(digest: str, code: str, started: float, key: str) -> Operation:
     now = time.monotonic()
     return Operation(digest, 0, code, now - started, key=key, ended_at=now)
@@ -95,52 +110,3 @@ def _with_answer(digest: str, status: int, raw: bytes, heads: Mapping[str, str],
         ended_at=now,
         problem=problem or ("" if body.get("request_id") else "the answer has no request_id"),
     )
-
-
-@dataclass
-class Log:
-    """Operations of several threads."""
-
-    _operations: list[Operation] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def add(self, operation: Operation) -> None:
-        with self._lock:
-            self._operations.append(operation)
-
-    def all(self) -> list[Operation]:
-        with self._lock:
-            return list(self._operations)
-
-    def ok(self) -> list[Operation]:
-        return [each for each in self.all() if each.status == 200]
-
-
-@contextmanager
-def asking(
-    ports: Sequence[int], pictures: Sequence[bytes], *, clients: int = 4, per_second: float = 0.0
-) -> Iterator[Log]:
-    """Keep clients asking while the block runs, at a rate in all or as fast as answers come; complete afterwards."""
-    log, stop = Log(), threading.Event()
-    interval = clients / per_second if per_second else 0.0
-
-    def run(turn: int) -> None:
-        due = time.monotonic() + turn * interval / clients
-        for number in count(turn):
-            if stop.wait(max(0.0, due - time.monotonic()) if interval else 0.0):
-                return
-            due = max(due + interval, time.monotonic() - interval)
-            operation = ask(ports[number % len(ports)], own_picture(pictures[number % len(pictures)]))
-            log.add(operation)
-            if operation.status != 200:  # whoever asks again at once only keeps the machine busy
-                stop.wait(REFUSED_PAUSE_SECONDS)
-
-    threads = [threading.Thread(target=run, args=(turn,), daemon=True) for turn in range(clients)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield log
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join(PATIENCE_SECONDS + 5)

@@ -36,6 +36,10 @@ class Operation:
     problem: str = ""
 
     @property
+    def began_at(self) -> float:
+        return self.ended_at - self.seconds
+
+    @property
     def outcome(self) -> Outcome:
         if self.status == 200:
             return Outcome.OK

@@ -1,17 +1,18 @@
 """Samples /health/ready again and again, and judges whether it told the truth."""
 
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
+from tests.load import repeating
 from tests.proofs.ledger import Entry
 from tests.proofs.wire import Answer, get, predict
 
 # How long it may take to notice that nothing can be served.
 NOTICE_SECONDS = 5.0
+PER_SECOND = 10.0
 
 
 @dataclass(frozen=True)
@@ -33,22 +34,9 @@ def sample(port: int, picture: bytes | None = None) -> Sample:
 
 
 @contextmanager
-def sampling(port: int, picture: bytes | None = None, every_seconds: float = 0.1) -> Iterator[list[Sample]]:
-    samples: list[Sample] = []
-    stop = threading.Event()
-
-    def run() -> None:
-        while not stop.is_set():
-            samples.append(sample(port, picture))
-            stop.wait(every_seconds)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
+def sampling(port: int, picture: bytes | None = None) -> Iterator[list[Sample]]:
+    with repeating(lambda _: sample(port, picture), per_second=PER_SECOND) as samples:
         yield samples
-    finally:
-        stop.set()
-        thread.join(30)
 
 
 def lies(samples: Sequence[Sample]) -> list[str]:

@@ -147,6 +147,11 @@ class Project:
         headers = {"Authorization": f"Bearer {self.token}"}
         return httpx2.Client(base_url=self.url, verify=self.trust, headers=headers, timeout=60, **more)
 
+    def query(self, sql: str) -> list[str]:
+        """Rows of one column, by PostgreSQL's own program in its container."""
+        psql = ("psql", "-U", "postgres", "-d", "weedwatch", "-Atc", sql)
+        return self.compose("exec", "-T", "postgres", *psql).split()
+
     def ask_prometheus(self, path: str) -> Any:
         """GET from its API, by a program in its container: nobody else reaches it."""
         text = self.compose("exec", "-T", "prometheus", "wget", "-q", "-O", "-", f"http://127.0.0.1:9090{path}")

@@ -4,10 +4,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
@@ -16,10 +14,9 @@ import pytest
 from tests.integration.handlers import torchserve
 from tests.integration.handlers.archives import build_tiny_archive
 from tests.integration.handlers.torchserve import ROOT, TorchServe, wait_until
+from tests.load import asking
 from tests.proofs.samples import samples
 from tests.proofs.stack import clean_environment, free_port
-
-CLIENTS = 4
 
 
 @dataclass
@@ -38,22 +35,6 @@ class Service:
 
     def metric(self, line: str) -> bool:
         return line in httpx2.get(f"http://127.0.0.1:{self.port}/metrics", timeout=10).text.splitlines()
-
-
-@dataclass
-class Load:
-    """Clients that ask without a pause until it is told to end."""
-
-    port: int
-    photo: bytes
-    answers: Counter[int] = field(default_factory=Counter)
-    over: threading.Event = field(default_factory=threading.Event)
-
-    def ask(self) -> None:
-        with httpx2.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30) as http:
-            while not self.over.is_set():
-                answer = http.post("/predict", content=self.photo, headers={"Content-Type": "image/jpeg"})
-                self.answers[answer.status_code] += 1
 
 
 @pytest.fixture
@@ -105,18 +86,10 @@ def _settings(torchserves: list[TorchServe], folder: Path, port: int) -> dict[st
 def test_each_is_brought_to_the_wanted_state_and_no_request_fails_when_one_ends(service: Service) -> None:
     both = 'weedwatch_version_workers{model="tiny",part="stable",state="ready",version="1"} 2.0'
     wait_until(lambda: service.metric(both), "both have a worker")
-    load = Load(service.port, next(iter(samples(ROOT).values())))
-    clients = [threading.Thread(target=load.ask) for _ in range(CLIENTS)]
-    for client in clients:
-        client.start()
-    try:
-        wait_until(lambda: load.answers.total() > 20, "they are answered")
+    with asking([service.port], [next(iter(samples(ROOT).values()))]) as log:
+        wait_until(lambda: len(log.all()) > 20, "they are answered")
         service.second.process.kill()
         wait_until(lambda: service.metric('weedwatch_torchserve_up{torchserve="2"} 0.0'), "it is seen to be down")
-        before = load.answers.total()
-        wait_until(lambda: load.answers.total() > before + 20, "they are answered by the other")
-    finally:
-        load.over.set()
-        for client in clients:
-            client.join()
-    assert load.answers.keys() == {200}
+        before = len(log.all())
+        wait_until(lambda: len(log.all()) > before + 20, "they are answered by the other")
+    assert log.failed() == []

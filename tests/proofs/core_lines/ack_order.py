@@ -4,10 +4,10 @@ import time
 
 import psycopg
 
-from tests.checker.client import asking
 from tests.checker.order import judge_order
 from tests.faults.postgres import OwnPostgres, own_postgres
 from tests.faults.strace import read_trace, traced
+from tests.load import asking
 from tests.proofs.core_lines.arena import Arena
 from tests.proofs.replicas import Replica
 from tests.proofs.results import Figure, at_least, is_true, none_of

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.checker.client import ask, asking, own_picture
+from tests.checker.client import ask, own_picture
 from tests.checker.judge import faults_in_answers, faults_in_records
 from tests.checker.kept import read_kept, read_segment
 from tests.checker.record import Kept, Operation
@@ -17,6 +17,7 @@ from tests.faults.postgres import OwnPostgres, own_postgres
 from tests.faults.processes import wait_until
 from tests.faults.proxy import Proxy
 from tests.hostile.contract import FAULT_REFUSALS
+from tests.load import asking
 from tests.proofs import harness
 from tests.proofs.harness import Context
 from tests.proofs.replicas import Replica

@@ -6,8 +6,9 @@ import urllib.request
 from dataclasses import replace
 from itertools import pairwise
 
-from tests.checker.client import ask, asking, own_picture
+from tests.checker.client import ask, own_picture
 from tests.faults.clock import Clock, clock
+from tests.load import asking
 from tests.proofs.core_lines.arena import Arena, enough, none_failed
 from tests.proofs.replicas import Replica
 from tests.proofs.results import Figure, at_most, none_of

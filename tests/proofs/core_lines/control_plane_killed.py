@@ -3,9 +3,9 @@
 import random
 import time
 
-from tests.checker.client import asking
 from tests.faults.processes import instants
 from tests.faults.strace import Injection, traced
+from tests.load import asking
 from tests.proofs.core_lines.arena import Arena, enough, within
 from tests.proofs.replicas import Replica
 from tests.proofs.results import Figure, for_the_record

@@ -5,9 +5,9 @@ import socket
 import time
 from contextlib import ExitStack
 
-from tests.checker.client import asking
 from tests.checker.record import Operation
 from tests.faults.processes import instants
+from tests.load import asking
 from tests.proofs.core_lines.arena import Arena, enough, within
 from tests.proofs.processes import is_alive
 from tests.proofs.replicas import Replica

@@ -1,14 +1,14 @@
 """Asks for /health again and again while others overload the service."""
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from tests.load import repeating
 from tests.proofs.wire import get
 
-EVERY_SECONDS = 0.2
+PER_SECOND = 5.0
 
 
 @dataclass
@@ -22,21 +22,15 @@ class Health:
 
 @contextmanager
 def asking_for_health(port: int) -> Iterator[Health]:
-    health, stop = Health(), threading.Event()
+    health = Health()
 
-    def run() -> None:
-        while not stop.wait(EVERY_SECONDS):
-            began = time.monotonic()
-            answer = get(port, "/health", timeout_seconds=10)
-            health.asked += 1
-            health.slowest = max(health.slowest, time.monotonic() - began)
-            if not answer.is_ok:
-                health.faults.append(f"{answer.status} {answer.code}")
+    def ask(_: int) -> None:
+        began = time.monotonic()
+        answer = get(port, "/health", timeout_seconds=10)
+        health.asked += 1
+        health.slowest = max(health.slowest, time.monotonic() - began)
+        if not answer.is_ok:
+            health.faults.append(f"{answer.status} {answer.code}")
 
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
+    with repeating(ask, per_second=PER_SECOND):
         yield health
-    finally:
-        stop.set()
-        thread.join(15)

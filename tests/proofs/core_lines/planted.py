@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from time import sleep
 
-from tests.checker.client import asking
 from tests.checker.judge import faults_in_answers, faults_in_records
 from tests.checker.order import judge_order
 from tests.checker.record import Kept, Operation, Record
 from tests.faults.pgwire import ends_transaction
 from tests.faults.strace import read_trace, traced
+from tests.load import asking
 from tests.proofs.core_lines.ack_order import CALLS, DATA_BYTES
 from tests.proofs.core_lines.arena import Arena
 from tests.proofs.results import Figure

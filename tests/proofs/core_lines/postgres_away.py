@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tests.checker.client import Log, asking
 from tests.checker.record import Operation
 from tests.faults.processes import frozen, instants, send
 from tests.faults.proxy import Cut
+from tests.load import Log, asking
 from tests.proofs.core_lines.arena import (
     DATABASE_TIMEOUT_SECONDS,
     Arena,

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import psycopg
 
-from tests.checker.client import asking
 from tests.checker.record import Operation
 from tests.faults.disk import fill, small_disk
 from tests.faults.postgres import END_SESSIONS, OwnPostgres, own_postgres
+from tests.load import asking
 from tests.proofs.core_lines.arena import Arena, enough, within
 from tests.proofs.replicas import Replica
 from tests.proofs.results import Figure, for_the_record, is_true

@@ -8,9 +8,10 @@ import time
 import zipfile
 from pathlib import Path
 
-from tests.checker.client import Log, ask, asking, own_picture
+from tests.checker.client import ask, own_picture
 from tests.checker.judge import faults_in_answers
 from tests.faults.processes import frozen, wait_until
+from tests.load import Log, asking
 from tests.proofs.core_lines.arena import Arena, within
 from tests.proofs.replicas import Replica
 from tests.proofs.results import Figure, for_the_record, is_true, none_of

@@ -3,10 +3,11 @@
 import time
 from pathlib import Path
 
-from tests.checker.client import Log, asking
+from tests.checker.record import Operation
 from tests.faults.disk import fill, small_disk
 from tests.faults.processes import wait_until
 from tests.faults.strace import Injection, read_trace, traced
+from tests.load import Log, asking
 from tests.proofs.core_lines.arena import Arena, within
 from tests.proofs.replicas import Replica
 from tests.proofs.results import Figure, at_least, for_the_record, none_of
@@ -81,7 +82,7 @@ def _sweep(
 ) -> list[Figure]:
     """Let the Nth call on the spool's files fail, N after N; each time in a new segment."""
     turns = arena.context.count(FULL_TURNS, 3) if not folder else 1
-    failed, reused, refused, log = 0, list[str](), 0, Log()
+    failed, reused, refused, asked_in_all = 0, list[str](), 0, list[Operation]()
     for turn in range(1, turns + 1):
         trace = arena.context.folder / "trace"
         injection = Injection(calls, what, f"{turn}+" if for_ever else str(turn))
@@ -97,15 +98,14 @@ def _sweep(
         arena.settle(one.state / "spool")
         found, again = _use_after_failure(trace)
         failed, refused, reused = failed + found, refused + _refusals(asked), reused + again
-        for each in asked.all():
-            log.add(each)
+        asked_in_all += asked.all()
     return [
         at_least(f"{name}: calls that failed as ordered", failed, 1),
         none_of(
             f"{name}: files that were written or synced after their sync had failed", reused, failed, arena.context.say
         ),
         for_the_record(f"{name}: answered history_unavailable", str(refused)),
-        *arena.judged(name, log.all(), spools=[one.state / "spool"]),
+        *arena.judged(name, asked_in_all, spools=[one.state / "spool"]),
         within(f"{name}: writes again", arena.writes_again(one.port), 30),
     ]
 

@@ -9,9 +9,9 @@ from itertools import pairwise
 
 import psutil
 
-from tests.checker.client import Log, asking
 from tests.checker.record import Operation
 from tests.faults.processes import frozen, wait_until
+from tests.load import Log, asking
 from tests.proofs.core_lines.arena import Arena, enough, within
 from tests.proofs.readiness import Outage, Sample, false_hopes, sampling
 from tests.proofs.results import Figure, at_least, for_the_record, none_of

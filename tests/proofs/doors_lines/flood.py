@@ -1,4 +1,5 @@
-"""A caller that sends at a steady rate and never waits as it is told; in a process of its own, beside who measures.
+"""A caller that sends at a steady rate and never waits as it is told; in a process of its own, beside who measures:
+that is why it is not the load of tests/load.py.
 
 `python -m tests.proofs.doors_lines.flood PORT RATE PICTURE`, its key in the environment. Each line of its input
 begins or ends the sending, the end of its input ends it; then it says what it was answered.

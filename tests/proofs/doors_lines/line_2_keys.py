@@ -2,16 +2,14 @@
 
 import math
 import statistics
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import httpx2
 import psutil
 
 from tests.doors import Closed, bearer, closed
 from tests.faults.postgres import own_postgres
+from tests.load import asking
 from tests.proofs.harness import Context
 from tests.proofs.replicas import Replica, replica
 from tests.proofs.results import Figure, at_most, for_the_record, none_of
@@ -23,7 +21,7 @@ FULL_PAIRS = 200
 LEAST_PAIRS = 40
 IN_A_BLOCK = 25
 COST = 1.05
-CLIENTS = 3
+CLIENTS, PER_SECOND = 3, 60.0
 
 
 def run(context: Context) -> list[Figure]:
@@ -49,7 +47,7 @@ def _revocations(context: Context, place: Closed, second: Replica, photo: bytes)
     _wait_until_known(second.port, load)
     with (
         httpx2.Client(base_url=f"http://127.0.0.1:{second.port}", timeout=30) as other,
-        _load([place.stack.port, second.port], load, photo) as statuses,
+        asking([place.stack.port, second.port], [photo], clients=CLIENTS, per_second=PER_SECOND, headers=load) as log,
     ):
         for number in range(times):
             made = place.make_key("read", name=f"short lived {number}")
@@ -64,11 +62,11 @@ def _revocations(context: Context, place: Closed, second: Replica, photo: bytes)
             if not _comes(other, headers, 401):
                 failed.append(f"key {number + 1} was never refused by the other")
             seconds.append(time.monotonic() - revoked)
-    bad = [str(status) for status in statuses if status not in (200, 429)]
+    bad = [f"{each.status} {each.code}" for each in log.failed() if each.status != 429]
     return [
         none_of("revocations that did not come through", failed, times, context.say),
         at_most(f"the slowest of {times} to be refused by the other replica", max(seconds), REVOKED_SECONDS, "s"),
-        none_of("requests of the load that failed", bad, len(statuses), context.say),
+        none_of("requests of the load that failed", bad, len(log.all()), context.say),
     ]
 
 
@@ -85,29 +83,6 @@ def _comes(other: httpx2.Client, headers: dict[str, str], status: int) -> bool:
             return False
         time.sleep(0.05)
     return True
-
-
-@contextmanager
-def _load(ports: list[int], headers: dict[str, str], photo: bytes) -> Iterator[list[int]]:
-    statuses: list[int] = []
-    stop = threading.Event()
-
-    def ask(port: int) -> None:
-        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
-            while not stop.is_set():
-                answer = http.post("/predict", content=photo, headers={"Content-Type": "image/jpeg", **headers})
-                statuses.append(answer.status_code)
-                stop.wait(0.02)
-
-    threads = [threading.Thread(target=ask, args=(ports[n % len(ports)],), daemon=True) for n in range(CLIENTS)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield statuses
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join(70)
 
 
 def _cost(context: Context, key: dict[str, str], unlocked: Replica, photo: bytes) -> list[Figure]:

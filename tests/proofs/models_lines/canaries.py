@@ -6,8 +6,9 @@ from pathlib import Path
 from time import monotonic
 
 from tests.changing import Changing
-from tests.checker.client import ask, asking, own_picture
+from tests.checker.client import ask, own_picture
 from tests.faults.processes import wait_until
+from tests.load import asking
 from tests.proofs.harness import Context
 from tests.proofs.results import Figure, at_least, at_most, for_the_record, is_true, none_of
 from tests.proofs.samples import samples

@@ -4,9 +4,9 @@ import time
 
 from benchmarks.quantiles import quantile
 from tests.changing import Changing, changing
-from tests.checker.client import Log, asking
 from tests.checker.record import Operation
 from tests.faults.processes import wait_until
+from tests.load import Log, asking
 from tests.proofs.harness import Context
 from tests.proofs.results import Figure, at_least, at_most, for_the_record, is_true, none_of
 from tests.proofs.samples import samples

@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from tests.changing import Changing, changing
-from tests.checker.client import ask, asking
+from tests.checker.client import ask
 from tests.faults.processes import wait_until
+from tests.load import asking
 from tests.proofs.harness import Context, run_cases
 from tests.proofs.models_lines import side_by_side, worse_versions
 from tests.proofs.results import Figure, at_most, for_the_record, is_true, none_of

@@ -13,8 +13,8 @@ from contextlib import suppress
 import psutil
 
 from tests.changing import MODEL, Changing, without_model
-from tests.checker.client import asking
 from tests.faults.processes import wait_until
+from tests.load import asking
 from tests.proofs.harness import Context
 from tests.proofs.readiness import sampling
 from tests.proofs.results import Figure, at_least, at_most, for_the_record, is_true, none_of

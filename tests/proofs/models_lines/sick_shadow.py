@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.quantiles import quantile
 from tests.changing import Changing
-from tests.checker.client import Log, asking
+from tests.load import Log, asking
 from tests.proofs.harness import Context
 from tests.proofs.results import Figure, at_most, none_of
 from tests.proofs.samples import samples

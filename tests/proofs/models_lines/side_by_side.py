@@ -10,9 +10,9 @@ import psycopg
 
 from control_plane.tables import anchor
 from tests.changing import MODEL, Changing, changing
-from tests.checker.client import asking
 from tests.faults.postgres import own_postgres
 from tests.faults.processes import wait_until
+from tests.load import asking
 from tests.proofs.harness import Context
 from tests.proofs.replicas import Replica, replica
 from tests.proofs.results import Figure, is_true, none_of

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -15,9 +14,9 @@ import psutil
 import psycopg
 from PIL import Image
 
-from tests.checker.client import asking
 from tests.faults.disk import fill
 from tests.faults.processes import frozen
+from tests.load import asking, repeating
 from tests.proofs.observability_lines.watched import ODD, Watched, obedient, write_certificate
 
 
@@ -193,26 +192,19 @@ def control_plane_killed(watch: Watched) -> Iterator[None]:
 @contextmanager
 def pool_exhausted(watch: Watched) -> Iterator[None]:
     """The table is locked, and more want to read it than the pool has connections."""
-    stop = threading.Event()
+    url = f"http://127.0.0.1:{watch.stack.port}/history"
+    with httpx2.Client(timeout=30) as http, psycopg.connect(watch.postgres.url, connect_timeout=5) as connection:
 
-    def read() -> None:
-        with httpx2.Client(base_url=f"http://127.0.0.1:{watch.stack.port}", timeout=30) as http:
-            while not stop.is_set():
-                with suppress(httpx2.HTTPError):
-                    http.get("/history")
+        def read(_: int) -> None:
+            with suppress(httpx2.HTTPError):
+                http.get(url)
 
-    readers = [threading.Thread(target=read, daemon=True) for _ in range(24)]
-    with psycopg.connect(watch.postgres.url, connect_timeout=5) as connection:
         connection.execute("LOCK TABLE predictions IN ACCESS EXCLUSIVE MODE")
-        for reader in readers:
-            reader.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            connection.rollback()
-            for reader in readers:
-                reader.join(40)
+        with repeating(read, clients=24):
+            try:
+                yield
+            finally:
+                connection.rollback()
 
 
 @contextmanager

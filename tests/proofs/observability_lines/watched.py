@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from observability.alertmanager import Channels
 from observability.generate import Setup
 from tests.changing import Changing, fill_store
-from tests.checker.client import asking
 from tests.faults.disk import small_disk
 from tests.faults.postgres import OwnPostgres, own_postgres
 from tests.faults.processes import wait_until
+from tests.load import asking
 from tests.monitoring import (
     Alertmanager,
     Prometheus,

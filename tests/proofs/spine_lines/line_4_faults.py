@@ -6,17 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.hostile.contract import FAULT_REFUSALS, OK
+from tests.load import repeating
 from tests.proofs.harness import Context
 from tests.proofs.judge import fault_in
 from tests.proofs.ledger import Entry, Ledger, faults_in_history, faults_in_lookups, settled_history
-from tests.proofs.load import load
 from tests.proofs.readiness import Outage, Sample, false_hopes, outage, sampling
 from tests.proofs.results import Figure, at_most, for_the_record, is_true, none_of
 from tests.proofs.samples import samples
 from tests.proofs.stack import Stack, running
+from tests.proofs.wire import predict
 
 DEADLINE_SECONDS = 10.0
 FULL_ROUNDS = 10
+CLIENTS, PER_SECOND = 4, 20.0
+PATIENCE_SECONDS = 30.0
 BEFORE_SECONDS = 3.0
 # How long good answers must come again before it counts as recovered.
 STEADY_SECONDS = 3.0
@@ -39,7 +42,13 @@ class Round:
 def run(context: Context) -> list[Figure]:
     rounds = []
     with running(Stack(context.root, context.folder)) as stack:
-        with load(stack.port, list(samples(context.root).values())) as ledger:
+        ledger, pictures = Ledger(), list(samples(context.root).values())
+
+        def ask(number: int) -> None:
+            answer = predict(stack.port, pictures[number % len(pictures)], PATIENCE_SECONDS)
+            ledger.add(Entry(time.monotonic(), answer))
+
+        with repeating(ask, clients=CLIENTS, per_second=PER_SECOND):
             for _ in range(context.count(FULL_ROUNDS)):
                 rounds += [_round(context, stack, ledger, victim) for victim in VICTIMS]
         figures = _answers(context, ledger) + _records(context, stack, ledger)

@@ -2,14 +2,17 @@
 
 import os
 import signal
+import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import psutil
 
 from control_plane.tables.database import BREAKS
+from tests.load import Log, asking
 from tests.proofs import harness
 from tests.proofs.core_lines import clock_moved
 from tests.proofs.core_lines.arena import arena
@@ -18,7 +21,6 @@ from tests.proofs.results import Figure, at_least, at_most, for_the_record, is_t
 from tests.proofs.samples import samples
 from tests.proofs.stack_lines.ground import images, ready_engine
 from tests.stack.docker import Docker
-from tests.stack.load import Load, loaded, lost, query
 from tests.stack.project import SERVICES, Project, project, wait_for
 
 READY_SECONDS = 240.0
@@ -27,6 +29,7 @@ BACK_SECONDS = 120.0
 HELD_UP = 1.10
 """Times the 95th percentile of a quiet stack."""
 TRIES = 3
+CLIENTS, PER_SECOND = 4, 40.0
 NEXT = ("9998_next.sql", b"CREATE TABLE next_version (id integer);\n")
 BREAKING = ("9999_breaking.sql", BREAKS + b"\nCREATE TABLE breaking_version (id integer);\n")
 Case = Callable[[], list[Figure]]
@@ -61,15 +64,29 @@ def derived(docker: Docker, folder: Path, tag: str, name: str, migration: tuple[
     return name
 
 
-def _pictures(context: Context) -> list[bytes]:
-    return list(samples(context.root).values())
+@contextmanager
+def _loaded(context: Context, made: Project) -> Iterator[Log]:
+    """Clients of the edge; not as many as it can take, for two cores want room for what a case breaks."""
+    with (
+        made.client() as http,
+        asking(http, list(samples(context.root).values()), clients=CLIENTS, per_second=PER_SECOND) as log,
+    ):
+        yield log
 
 
-def _judged(context: Context, made: Project, name: str, load: Load) -> list[Figure]:
+def _lost(made: Project, log: Log) -> list[str]:
+    """Those that were acknowledged and are not in the history."""
+    ids = {each.request_id for each in log.ok()}
+    quoted = ",".join(f"'{each}'" for each in sorted(ids))
+    sql = f"SELECT request_id FROM predictions WHERE request_id IN ({quoted})"  # noqa: S608 - ids that we were told
+    return sorted(ids - set(made.query(sql))) if ids else []
+
+
+def _judged(context: Context, made: Project, name: str, load: Log) -> list[Figure]:
     return [
-        at_least(f"{name}: requests", len(load.asked), 50),
-        none_of(f"{name}: requests that failed", [str(each) for each in load.failed], len(load.asked), context.say),
-        none_of(f"{name}: acknowledged and not in the history", lost(made, load), len(load.asked), context.say),
+        at_least(f"{name}: requests", len(load.all()), 50),
+        none_of(f"{name}: requests that failed", [str(each) for each in load.failed()], len(load.all()), context.say),
+        none_of(f"{name}: acknowledged and not in the history", _lost(made, load), len(load.all()), context.say),
     ]
 
 
@@ -78,7 +95,7 @@ def _rolling(context: Context, made: Project) -> list[Figure]:
     new = derived(made.docker, context.folder, made.tag, "next", NEXT)
     figures = []
     for name, command in (("update", ("update", new)), ("rollback", ("rollback",))):
-        with loaded(made, _pictures(context)) as load:
+        with _loaded(context, made) as load:
             time.sleep(1)
             began = time.monotonic()
             made.deploy(*command)
@@ -91,7 +108,7 @@ def _rolling(context: Context, made: Project) -> list[Figure]:
             is_true(f"{name}: both replicas run it", running == {f"weedwatch/control-plane:{wanted}"}, wanted),
             for_the_record(f"{name}: how long it took", f"{took:.0f} s"),
         ]
-    applied = query(made, "SELECT name FROM migrations ORDER BY name DESC LIMIT 1")
+    applied = made.query("SELECT name FROM migrations ORDER BY name DESC LIMIT 1")
     return [*figures, is_true("the older version runs on the newer one's tables", applied == [NEXT[0]], str(applied))]
 
 
@@ -102,7 +119,7 @@ def _killed(context: Context, made: Project) -> list[Figure]:
     for _ in range(tries):
         before = made.container("control-plane-1")["RestartCount"]
         pid = made.process("control-plane-1")
-        with loaded(made, _pictures(context)) as load:
+        with _loaded(context, made) as load:
             time.sleep(2)
             killed = time.monotonic()
             os.kill(pid, signal.SIGKILL)
@@ -110,9 +127,9 @@ def _killed(context: Context, made: Project) -> list[Figure]:
             died = time.monotonic()
             time.sleep(5)
         # The kernel takes connections for it until its sockets are closed, a moment after the signal.
-        failed += [str(each) for each in load.failed if not (each.began <= died and each.ended >= killed)]
-        asked += len(load.asked)
-        acknowledged_and_lost += lost(made, load)
+        failed += [str(each) for each in load.failed() if not (each.began_at <= died and each.ended_at >= killed)]
+        asked += len(load.all())
+        acknowledged_and_lost += _lost(made, load)
         wait_for(BACK_SECONDS, partial(_is_healthy, made, "control-plane-1", before))
     return [
         none_of("replica killed: requests that failed, but those in flight on it", failed, asked, context.say),
@@ -133,12 +150,12 @@ def _is_healthy(made: Project, service: str, before: int = -1) -> bool:
 
 
 def _postgres(context: Context, made: Project) -> list[Figure]:
-    with loaded(made, _pictures(context)) as load:
+    with _loaded(context, made) as load:
         time.sleep(1)
         made.compose("restart", "--timeout", "30", "postgres")
         wait_for(BACK_SECONDS, partial(_is_healthy, made, "postgres"))
         time.sleep(2)
-    wait_for(BACK_SECONDS, lambda: not lost(made, load))  # until the spool has brought home what it holds
+    wait_for(BACK_SECONDS, lambda: not _lost(made, load))  # until the spool has brought home what it holds
     return _judged(context, made, "PostgreSQL restarted", load)
 
 
@@ -159,18 +176,18 @@ def _held(
     """Best of three: other load on the machine can spoil a percentile."""
     ratios, failed, asked, gone = [], [], 0, []
     for _ in range(TRIES):
-        with loaded(made, _pictures(context)) as quiet:
+        with _loaded(context, made) as quiet:
             time.sleep(QUIET_SECONDS)
         hold()
         try:
-            with loaded(made, _pictures(context)) as held:
+            with _loaded(context, made) as held:
                 time.sleep(HELD_SECONDS)
         finally:
             free()
-        ratios.append(held.p95 / quiet.p95)
-        failed += [str(each) for each in (*quiet.failed, *held.failed)]
-        asked += len(quiet.asked) + len(held.asked)
-        gone += lost(made, held)
+        ratios.append(_p95(held) / _p95(quiet))
+        failed += [str(each) for each in (*quiet.failed(), *held.failed())]
+        asked += len(quiet.all()) + len(held.all())
+        gone += _lost(made, held)
         if ratios[-1] <= HELD_UP:
             break
     context.say(f"{name}: {', '.join(f'{each:.2f}' for each in ratios)} × p95 of the quiet stack")
@@ -179,6 +196,11 @@ def _held(
         none_of(f"{name} hangs: acknowledged and not in the history", gone, asked, context.say),
         at_most(f"{name} hangs: p95 ÷ quiet", min(ratios), HELD_UP),
     ]
+
+
+def _p95(log: Log) -> float:
+    """Seconds, of good answers."""
+    return statistics.quantiles([each.seconds for each in log.ok()], n=20)[-1]
 
 
 def _daemon(made: Project) -> psutil.Process:
@@ -208,7 +230,7 @@ def _unpause(made: Project) -> None:
 def _refuses(context: Context, made: Project) -> list[Figure]:
     """F25: to a version that breaks the one before, and then that one is started again. (Killed migrations: tests.)"""
     new = derived(made.docker, context.folder, made.tag, "breaking", BREAKING)
-    with loaded(made, _pictures(context)) as load:
+    with _loaded(context, made) as load:
         made.deploy("update", new)
     figures = _judged(context, made, "F25 update", load)
     old = Docker({**made.environment, "WEEDWATCH_TAG": made.tag})

@@ -6,22 +6,19 @@ before its mark.
 
 import hashlib
 import io
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import count
 from typing import Any
 
 import httpx2
 from PIL import Image
 
 from tests.changing import MODEL
-from tests.checker.client import Log, own_picture
 from tests.checker.judge import faults_in_records
 from tests.checker.record import Operation
+from tests.load import Log, asking
 from tests.proofs.harness import Context, run_cases
 from tests.proofs.results import Figure, at_least, for_the_record, is_true, none_of
 from tests.proofs.samples import samples
@@ -65,7 +62,7 @@ def prove(context: Context, ground: Ground) -> list[Figure]:
     before = Before(context)
     with ground.client() as http:
         before.plant(http)
-        with loaded(ground, before.pictures) as log:
+        with asking(http, before.pictures, clients=CLIENTS) as log:
             time.sleep(LOAD_SECONDS)
             figures, backup = _rehearsed(context, ground, log)
             before.look(http)
@@ -95,7 +92,7 @@ def _rehearsed(context: Context, ground: Ground, log: Log) -> tuple[list[Figure]
         before = acknowledged(log, backup)
         faults += faults_in_records(before, ground.rehearse(backup))
         acks = len(before)
-    refused = [f"{each.status} {each.code}" for each in log.all() if each.status != 200]
+    refused = [f"{each.status} {each.code}" for each in log.failed()]
     rounds = len(seconds)
     return [
         at_least("acknowledged before the last mark", acks, 20),
@@ -207,42 +204,6 @@ def photos(http: httpx2.Client, ids: Sequence[str] | dict[str, str]) -> dict[str
 def labels(http: httpx2.Client, context: Context) -> dict[str, str]:
     pictures = samples(context.root)
     return {name: http.post("/predict", files={"image": picture}).json()["label"] for name, picture in pictures.items()}
-
-
-@contextmanager
-def loaded(ground: Ground, pictures: Sequence[bytes]) -> Iterator[Log]:
-    """Clients that ask again at once; complete afterwards."""
-    log, stop = Log(), threading.Event()
-
-    def ask(turn: int) -> None:
-        with ground.client() as http:
-            for number in count(turn):
-                if stop.is_set():
-                    return
-                log.add(asked(http, own_picture(pictures[number % len(pictures)])))
-
-    threads = [threading.Thread(target=ask, args=(turn,), daemon=True) for turn in range(CLIENTS)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield log
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join(90)
-
-
-def asked(http: httpx2.Client, picture: bytes) -> Operation:
-    digest, began = hashlib.sha256(picture).hexdigest(), time.monotonic()
-    try:
-        said = http.post("/predict", content=picture, headers={"Content-Type": "image/jpeg"})
-    except httpx2.TransportError as error:
-        return Operation(digest, 0, type(error).__name__, time.monotonic() - began)
-    now, body = time.monotonic(), said.json()
-    return Operation(
-        digest, said.status_code, str(body.get("code", "ok")), now - began, request_id=str(body.get("request_id", "")),
-        label=str(body.get("label", "")), version=str(body.get("version", "")), ended_at=now,
-    )  # fmt: skip
 
 
 def _photo(jpeg: bytes, number: int) -> bytes:

@@ -1,19 +1,15 @@
 """Line 6: answers that are given again: how much faster, and never those of another model."""
 
 import hashlib
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 
 from benchmarks.closed_loop import Measured, ask_for
 from benchmarks.contestants.contestant import request_bytes
 from benchmarks.pictures import write_all
 from tests.changing import Changing, changing
-from tests.checker.client import REFUSED_PAUSE_SECONDS, Log, ask
 from tests.faults.processes import wait_until
+from tests.load import asking
 from tests.proofs.harness import Context
 from tests.proofs.models_lines.line_1_swaps import is_live
 from tests.proofs.results import Figure, at_least, for_the_record, is_true, none_of
@@ -86,7 +82,7 @@ def _swaps(context: Context, place: Changing) -> list[Figure]:
     live: list[tuple[float, float, str]] = []  # from when to when an answer must be of this version
     failed: list[str] = []
     before, since = _hits(place), time.monotonic()
-    with _asking_again(place.stack.port, list(pictures.values())) as log:
+    with asking([place.stack.port], list(pictures.values()), clients=SWAP_CLIENTS, own=False) as log:
         for number in range(swaps):
             old, new = ("1", "2") if number % 2 == 0 else ("2", "1")
             live.append((since, time.monotonic(), old))
@@ -116,31 +112,6 @@ def _swaps(context: Context, place: Changing) -> list[Figure]:
         none_of("requests that failed during the swaps", bad, len(log.all()), context.say),
         is_true("nearly all were hits", hits > 0.9 * len(answers), f"{hits:.0f} of {len(answers)}"),
     ]
-
-
-@contextmanager
-def _asking_again(port: int, pictures: Sequence[bytes]) -> Iterator[Log]:
-    """Clients ask about the same few pictures as fast as answers come; complete after the block."""
-    log, over = Log(), threading.Event()
-
-    def run(turn: int) -> None:
-        for number in count(turn):
-            if over.is_set():
-                return
-            operation = ask(port, pictures[number % len(pictures)])
-            log.add(operation)
-            if operation.status != 200:
-                over.wait(REFUSED_PAUSE_SECONDS)
-
-    threads = [threading.Thread(target=run, args=(turn,), daemon=True) for turn in range(SWAP_CLIENTS)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield log
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join(60)
 
 
 def _hits(place: Changing) -> float:

@@ -9,7 +9,8 @@ from hashlib import sha256
 
 import pytest
 
-from tests.checker.client import ask, asking, own_picture
+from tests.checker.client import ask, own_picture
+from tests.load import asking
 
 JPEG = b"\xff\xd8\xff\xe0rest"
 HEAD = b"HTTP/1.1 %s\r\nConnection: close\r\nContent-Type: %s\r\n\r\n%s"
