@@ -15,7 +15,14 @@ from typing import Any
 import httpx2
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.proofs.stack import READY_SECONDS, Stack, ask_torchserve, clean_environment, run_description
+from tests.proofs.stack import (
+    READY_SECONDS,
+    Stack,
+    ask_torchserve,
+    clean_environment,
+    read_admin_token,
+    run_description,
+)
 from tests.versions import Change, as_version
 
 SECONDS = 180.0
@@ -33,7 +40,7 @@ class Changing:
 
     @property
     def token(self) -> str:
-        return (self.stack.state / "admin-token").read_text().strip()
+        return read_admin_token(self.stack.state)
 
     @property
     def admin(self) -> dict[str, str]:

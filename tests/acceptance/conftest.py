@@ -13,7 +13,8 @@ from playwright.sync_api import Browser
 
 from control_plane.telemetry.logs import GATHER_SECONDS
 from tests.browser.chromium import chromium
-from tests.proofs.stack import Stack, running
+from tests.closed import bearer
+from tests.proofs.stack import Stack, read_admin_token, running
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "model_store" / "sources" / "plants" / "1" / "samples"
@@ -26,7 +27,7 @@ class Service:
 
     @property
     def admin(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {(self.stack.state / 'admin-token').read_text().strip()}"}
+        return bearer(read_admin_token(self.stack.state))
 
     def log(self, pattern: str) -> str:
         time.sleep(2 * GATHER_SECONDS)  # until what has happened is written

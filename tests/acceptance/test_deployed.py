@@ -31,7 +31,7 @@ def verify(port: int, *words: str, key: str = "") -> subprocess.CompletedProcess
 
 
 def test_a_closed_service_holds_for_a_key_that_may_only_predict(closed: Closed) -> None:
-    done = verify(closed.port, "--version", f"v{VERSION}", key=closed.key("verification", "predict"))
+    done = verify(closed.port, "--version", f"v{VERSION}", key=closed.key("predict", name="verification"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ok    a prediction: " in done.stdout
     assert "ok    /metrics is closed: answered 401" in done.stdout

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.acceptance.conftest import Service
-from tests.doors import bearer
+from tests.closed import bearer
 
 
 def make(service: Service, *scopes: str, **more: Any) -> dict[str, Any]:

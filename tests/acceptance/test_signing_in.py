@@ -65,7 +65,7 @@ def stored(page: Page) -> str:
 def test_a_key_is_asked_for_then_a_photo_is_identified_kept_and_found(
     keyed: Closed, browser: Browser, width: int
 ) -> None:
-    key = keyed.key(nobody_known("field"), "predict", "read")
+    key = keyed.key("predict", "read", name=nobody_known("field"))
     with looked_at(browser, keyed, width) as here:
         here.open()
         page = here.page
@@ -101,15 +101,15 @@ def test_a_key_is_asked_for_then_a_photo_is_identified_kept_and_found(
 def test_what_a_key_does_not_allow_is_not_offered_and_said(keyed: Closed, browser: Browser) -> None:
     with looked_at(browser, keyed) as here:
         here.open()
-        sign_in_with(here.page, keyed.key("looker", "read"))
+        sign_in_with(here.page, keyed.key("read", name="looker"))
         here.page.get_by_text("it lacks the scope predict").wait_for()
         here.open("models/plants")
-        sign_in_with(here.page, keyed.key("sender", "predict"))
+        sign_in_with(here.page, keyed.key("predict", name="sender"))
         here.heading("Not allowed")
         here.page.get_by_text("lacks the scope 'read'").first.wait_for()
         assert here.violations() == []
         here.page.get_by_role("main").get_by_role("button", name="Use another key").last.click()
-        sign_in_with(here.page, keyed.key("watcher", "read"))
+        sign_in_with(here.page, keyed.key("read", name="watcher"))
         here.page.get_by_text("Changing something needs the scope admin").wait_for()
         expect(here.page.get_by_role("button", name="Add a version …")).to_have_count(0)
         here.page.get_by_role("main").get_by_role("button", name="Use another key").first.click()
@@ -128,7 +128,7 @@ def test_a_photo_waits_for_whoever_signs_in_and_a_key_that_ends_says_so(keyed: C
         here.page.get_by_text("It is sent when you have signed in").wait_for()
         assert here.violations() == []
         here.page.get_by_role("main").get_by_role("button", name="Sign in").first.click()
-        key = keyed.key("short-lived", "predict", "read")
+        key = keyed.key("predict", "read", name="short-lived")
         sign_in_with(here.page, key)
         here.answered()
         assert keyed.http.delete(f"/keys/{key.split('_')[1]}", headers=keyed.admin).status_code < 300

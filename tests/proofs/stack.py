@@ -47,6 +47,11 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def read_admin_token(state: Path) -> str:
+    """From the state folder of a control plane."""
+    return (state / "admin-token").read_text().strip()
+
+
 def _is_kind(process: psutil.Process, ending: str) -> bool:
     try:
         return any(word.endswith(ending) for word in process.cmdline())

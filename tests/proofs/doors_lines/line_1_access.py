@@ -7,8 +7,7 @@ from typing import Any
 
 import httpx2
 
-from tests.closed import with_provider
-from tests.doors import Closed, bearer, closed
+from tests.closed import Closed, bearer, closed, with_provider
 from tests.hostile.access import ACCESS, SCOPES, Cell, Who, cells
 from tests.issuer.issuing import claims, new_key
 from tests.proofs.harness import Context
@@ -84,7 +83,7 @@ def who_calls(place: Closed) -> list[Who]:
     }
     return [
         *(Who(name, headers, None) for name, headers in worthless.items()),
-        *(Who(f"a key with {scope}", place.key(scope, name=scope), frozenset({scope})) for scope in SCOPES),
+        *(Who(f"a key with {scope}", place.headers(scope, name=scope), frozenset({scope})) for scope in SCOPES),
         Who("the admin token", place.admin, frozenset(SCOPES)),
     ]
 
@@ -121,7 +120,7 @@ def _differ(routes: set[str]) -> str:
 def _other_owner(context: Context, place: Closed) -> list[Figure]:
     """Somebody else's record is as one that never was: the same status, the same body."""
     photo = next(iter(samples(context.root).values()))
-    mine, theirs = place.key("predict", "read", name="mine"), place.key("predict", "read", name="theirs")
+    mine, theirs = place.headers("predict", "read", name="mine"), place.headers("predict", "read", name="theirs")
     record = place.predict(photo, mine, consent=True).json()["request_id"]
     asks: list[tuple[str, str, dict[str, Any]]] = [
         ("GET", "", {}),

@@ -7,7 +7,7 @@ import time
 import httpx2
 import psutil
 
-from tests.doors import Closed, bearer, closed
+from tests.closed import Closed, bearer, closed
 from tests.faults.postgres import own_postgres
 from tests.load import asking
 from tests.proofs.harness import Context
@@ -34,7 +34,7 @@ def run(context: Context) -> list[Figure]:
     ):
         figures = _revocations(context, place, second, photo)
         with replica(place.stack, "open", postgres.url, WEEDWATCH_AUTH="off") as unlocked:
-            key = place.key("predict", name="cost")
+            key = place.headers("predict", name="cost")
             _wait_until_known(unlocked.port, key)
             return [*figures, *_cost(context, key, unlocked, photo)]
 
@@ -43,7 +43,7 @@ def _revocations(context: Context, place: Closed, second: Replica, photo: bytes)
     """Both replicas answer all the time; each key is used on the second one until that refuses it."""
     seconds, failed = [], []
     times = context.count(FULL_REVOCATIONS, at_least=10)
-    load = place.key("predict", name="load")
+    load = place.headers("predict", name="load")
     _wait_until_known(second.port, load)
     with (
         httpx2.Client(base_url=f"http://127.0.0.1:{second.port}", timeout=30) as other,

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import httpx2
 
-from tests.doors import Closed, closed
+from tests.closed import Closed, closed
 from tests.proofs.harness import Context
 from tests.proofs.results import Figure, at_least, at_most, for_the_record, none_of
 
@@ -41,8 +41,8 @@ def run(context: Context) -> list[Figure]:
 
 def _beside_a_heavy_caller(context: Context, place: Closed, picture: Path) -> list[Figure]:
     """Quiet and loud blocks in turns, so that what else the machine does is in both."""
-    light = place.key("predict", name="light")
-    heavy = place.key("predict", name="heavy", limits={"rate": RATE, "burst": 1})
+    light = place.headers("predict", name="light")
+    heavy = place.headers("predict", name="heavy", limits={"rate": RATE, "burst": 1})
     data = picture.read_bytes()
     quiet: list[float] = []
     loud: list[float] = []
@@ -121,7 +121,7 @@ class _Waits:
 
 def _who_waits(context: Context, place: Closed, picture: bytes) -> list[Figure]:
     """Several callers over their limits, each with several clients that wait for what `Retry-After` says."""
-    keys = [place.key("predict", name=f"waits {n}", limits={"rate": 1.0, "burst": 2 + n}) for n in range(CALLERS)]
+    keys = [place.headers("predict", name=f"waits {n}", limits={"rate": 1.0, "burst": 2 + n}) for n in range(CALLERS)]
     until = time.monotonic() + max(20.0, FULL_SECONDS * context.share)
     waits = [_Waits() for _ in range(CALLERS * CLIENTS)]
     threads = [

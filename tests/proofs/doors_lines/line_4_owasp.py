@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from tests.doors import closed
+from tests.closed import closed
 from tests.faults.postgres import own_postgres
 from tests.issuer.issuing import AUDIENCE
 from tests.proofs.doors_lines import (
@@ -74,7 +74,7 @@ def _ground(context: Context, provider: Site) -> Iterator[Ground]:
         own_postgres(context.folder / "database") as postgres,
         closed(context.root, mode="oidc", DATABASE_URL=postgres.url, **environment) as place,
     ):
-        owner, other = (place.key("predict", "read", name=name) for name in ("owner", "other"))
+        owner, other = (place.headers("predict", "read", name=name) for name in ("owner", "other"))
         ground = Ground(context, place, postgres, photo, owner, other, "")
         made = ground.predict(owner, "/predict?consent=true&subject=objects")
         ground.record = made.json()["request_id"]

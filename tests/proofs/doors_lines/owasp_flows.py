@@ -24,7 +24,7 @@ ACTS = (
 
 def run(ground: Ground) -> list[Figure]:
     without = [scope for scope in SCOPES if scope != "admin"]
-    maker = ground.place.key(*without, name="everything but admin")
+    maker = ground.place.headers(*without, name="everything but admin")
     faults = [
         f"{method} {target}: {status}"
         for method, target, data in ACTS

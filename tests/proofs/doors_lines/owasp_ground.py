@@ -15,7 +15,7 @@ from itertools import count
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from tests.doors import Closed
+from tests.closed import Closed
 from tests.faults.postgres import OwnPostgres
 from tests.proofs.harness import Context
 

@@ -13,7 +13,7 @@ ID = "{request_id}"
 
 
 def run(ground: Ground) -> list[Figure]:
-    expired = ground.place.key("predict", "read", name="expired", expires_in_days=1e-7)
+    expired = ground.place.headers("predict", "read", name="expired", expires_in_days=1e-7)
     routes = [(method, path) for method, path in ground.operations if ID in path]
     time.sleep(0.1)
     faults = []

@@ -14,7 +14,7 @@ from tests.proofs.harness import Context, state_folder
 from tests.proofs.results import Figure, is_true, none_of
 from tests.proofs.rooms_lines.overloaded import SMALL_QUEUE, overloaded
 from tests.proofs.samples import FOLDER, RIGHT_LABELS, samples
-from tests.proofs.stack import Stack, running
+from tests.proofs.stack import Stack, read_admin_token, running
 from tests.proofs.wire import get, predict
 
 NAMES = {
@@ -267,7 +267,7 @@ def deletion(tasks: Tasks) -> None:
     page.get_by_label("Admin token").fill("a wrong token")
     page.get_by_role("button", name="Delete", exact=True).click()
     tasks.here.heading("The service does not take this credential.")
-    page.get_by_label("Admin token").fill((tasks.stack.state / "admin-token").read_text().strip())
+    page.get_by_label("Admin token").fill(read_admin_token(tasks.stack.state))
     page.get_by_role("button", name="Delete", exact=True).click()
     tasks.here.heading("No sightings yet")
     stored = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")

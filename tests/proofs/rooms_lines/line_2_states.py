@@ -26,6 +26,7 @@ from tests.proofs.rooms_lines.overloaded import SMALL_QUEUE, overloaded
 from tests.proofs.rooms_lines.states import Scene, Show
 from tests.proofs.rooms_lines.versions import add_versions
 from tests.proofs.samples import samples
+from tests.proofs.stack import read_admin_token
 from tests.proofs.wire import get
 
 WIDTHS = (360, 1280)
@@ -164,7 +165,7 @@ def _closed(place: Arena, look: Look) -> None:
 
 def _as_if_new(place: Arena) -> None:
     """Without the prediction that the start made, in the record and in the last hour."""
-    token = (place.stack.state / "admin-token").read_text().strip()
+    token = read_admin_token(place.stack.state)
     address = f"http://127.0.0.1:{place.stack.port}/history"
     request = urllib.request.Request(address, method="DELETE", headers={"Authorization": f"Bearer {token}"})
     with urllib.request.urlopen(request, timeout=30):  # noqa: S310
