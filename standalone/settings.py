@@ -64,7 +64,10 @@ def read_settings(environ: Mapping[str, str] | None = None, root: Path = ROOT) -
 
 
 def read_database_url(values: Mapping[str, str], root: Path) -> str | None:
-    """From the variable or from the file that another one names; the control plane reads both the same way."""
+    """From the variable or from the file that another one names.
+
+    control_plane/secret_files.py reads it the same way; neither side may import the other.
+    """
     url, file = values.get("DATABASE_URL"), values.get("DATABASE_URL_FILE")
     if not file:
         return url or None

@@ -11,6 +11,7 @@ from functools import partial
 from tests.closed import closed
 from tests.faults.postgres import own_postgres
 from tests.issuer.issuing import AUDIENCE
+from tests.issuer.site import Site, site
 from tests.proofs.doors_lines import (
     owasp_addresses,
     owasp_audit,
@@ -29,7 +30,6 @@ from tests.proofs.doors_lines.owasp_ground import Ground, in_a_thread, trap
 from tests.proofs.harness import Context, run_cases
 from tests.proofs.results import Figure
 from tests.proofs.samples import samples
-from tests.unit.control_plane.test_oidc import Site, site
 
 ORIGIN = "https://pages.example"
 

@@ -10,10 +10,10 @@ from functools import partial
 from typing import Any
 
 from control_plane.access.provider import Provider
+from tests.issuer.site import site
 from tests.proofs.doors_lines.owasp_ground import Ground, Trap
 from tests.proofs.results import Figure, at_least, none_of
 from tests.proofs.stack import free_port, run_description
-from tests.unit.control_plane.test_oidc import site
 
 ALLOWED_PORT = free_port()
 ALLOWED = f"http://127.0.0.1:{ALLOWED_PORT}/models"

@@ -9,9 +9,10 @@ import psutil
 import psycopg
 
 from tests.issuer.issuing import claims
+from tests.issuer.site import Site
+from tests.issuer.tokens import RSA, bad_tokens, unsigned
 from tests.proofs.doors_lines.owasp_ground import Ground
 from tests.proofs.results import Figure, at_most, is_true, none_of
-from tests.unit.control_plane.test_oidc import RSA, Site, bad_tokens, unsigned
 
 FULL_TRIES = 1000
 LOCKED_AFTER = 20

@@ -18,12 +18,12 @@ from control_plane.access import provider
 from control_plane.errors import ProviderUnavailable
 from handlers import frame
 from tests.issuer.issuing import claims
+from tests.issuer.site import HOSTILE, Write, answered, drip, endless, issuer_of, silent, site
+from tests.issuer.tokens import RSA
 from tests.proofs.doors_lines.owasp_ground import Ground, Trap, in_a_thread
 from tests.proofs.replicas import replica, torchserve_addresses
 from tests.proofs.results import Figure, at_least, at_most, none_of
 from tests.proofs.wire import predict
-from tests.unit.control_plane import test_oidc
-from tests.unit.control_plane.test_oidc import RSA, Write, answered, drip, endless, issuer_of, silent, site
 
 DEADLINE_SECONDS = 3.0
 SLACK_SECONDS = 2.0
@@ -195,7 +195,7 @@ def _again(ready: Callable[[], bool]) -> None:
 async def _of_keys(ground: Ground) -> list[Figure]:
     faults = []
     with patch.object(provider, "FETCH_SECONDS", 0.5):
-        for name, lie in test_oidc.HOSTILE.items():
+        for name, lie in HOSTILE.items():
             async with site(write=lie) as where:
                 started = time.monotonic()
                 try:
@@ -205,8 +205,4 @@ async def _of_keys(ground: Ground) -> list[Figure]:
                     pass
                 if time.monotonic() - started > DEADLINE_SECONDS + SLACK_SECONDS:
                     faults.append(f"{name}: after {time.monotonic() - started:.1f} s")
-    return [
-        none_of(
-            "lies about keys that let somebody in or took too long", faults, len(test_oidc.HOSTILE), ground.context.say
-        )
-    ]
+    return [none_of("lies about keys that let somebody in or took too long", faults, len(HOSTILE), ground.context.say)]
