@@ -5,12 +5,14 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+from tests.proofs.processes import is_alive
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 300.0
@@ -40,7 +42,7 @@ class Running:
         return description
 
     def wait_until_ready(self) -> None:
-        wait_until(lambda: self.process.poll() is not None or "Stop  " in self.output, START_SECONDS)
+        eventually(lambda: self.process.poll() is not None or "Stop  " in self.output, START_SECONDS)
         assert self.process.poll() is None, self.output
 
     def command(self, name: str) -> subprocess.CompletedProcess[str]:
@@ -99,20 +101,6 @@ def start(state: Path, port: int, command: tuple[str, ...] = (*COMMAND, "run"), 
 def environment(state: Path, port: int) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("WEEDWATCH_", "MAKE"))}
     return kept | {"WEEDWATCH_STATE_DIR": str(state), "WEEDWATCH_PORT": str(port)}
-
-
-def wait_until(holds: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def is_alive(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
 
 
 def unix_sockets() -> list[str]:

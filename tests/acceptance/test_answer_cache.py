@@ -7,11 +7,11 @@ import httpx2
 import pytest
 
 from tests.acceptance.conftest import ROOT, Service
-from tests.acceptance.running import wait_until
 from tests.changing import Changing, changing
 from tests.faults.processes import frozen
 from tests.load import repeating
 from tests.versions import exchanged
+from tests.waiting import eventually
 
 SECONDS = 120.0
 JPEG = {"Content-Type": "image/jpeg"}
@@ -118,7 +118,7 @@ def test_a_hit_needs_no_worker(models: Changing, photo: bytes) -> None:
         assert source(models, photo) == "hit"
         other = models.http.post("/predict", content=marked(photo, "new"), headers={**JPEG, "X-Deadline-Ms": "500"})
         assert other.status_code in {503, 504}
-    wait_until(models.stack.is_ready, SECONDS)
+    eventually(models.stack.is_ready, SECONDS)
 
 
 def test_without_the_setting_nothing_is_kept(service: Service, photo: bytes) -> None:
@@ -144,10 +144,10 @@ def test_a_swap_is_never_answered_by_the_old_model(models: Changing, photo: byte
     photo = marked(photo, "swap")
     with asked_all_the_time(models, photo) as answers:
         for new in ("2", "1", "2", "1"):
-            wait_until(lambda: bool(answers) and answers[-1][2] == "hit", SECONDS)
+            eventually(lambda: bool(answers) and answers[-1][2] == "hit", SECONDS)
             assert models.change({"stable": new})["state"] == "done"
-            wait_until(lambda new=new: answers[-1][0] == new, SECONDS)  # type: ignore[misc]
-            wait_until(lambda new=new: set(models.registered()) == {new}, SECONDS)  # type: ignore[misc]
+            eventually(lambda new=new: answers[-1][0] == new, SECONDS)  # type: ignore[misc]
+            eventually(lambda new=new: set(models.registered()) == {new}, SECONDS)  # type: ignore[misc]
 
     assert {(version, label) for version, label, _ in answers} == {*NAMES.items()}
     versions = [version for version, _, _ in answers]
@@ -164,6 +164,6 @@ def test_a_version_that_comes_back_finds_its_own_answers(models: Changing, photo
     assert source(models, photo) == "miss"
     for new, first in (("2", "miss"), ("1", "hit")):
         assert models.change({"stable": new})["state"] == "done"
-        wait_until(lambda new=new: set(models.registered()) == {new}, SECONDS)  # type: ignore[misc]
+        eventually(lambda new=new: set(models.registered()) == {new}, SECONDS)  # type: ignore[misc]
         answer = ask(models, photo)
         assert (answer.json()["label"], answer.headers["x-cache"]) == (NAMES[new], first)

@@ -11,8 +11,8 @@ import pytest
 
 from tests.changing import MODEL, Changing, changing
 from tests.faults.postgres import OwnPostgres, own_postgres
-from tests.faults.processes import wait_until
 from tests.versions import exchanged
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "model_store/sources/plants/1/samples"

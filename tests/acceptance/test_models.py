@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import pytest
 
 from tests.acceptance.conftest import ROOT
-from tests.acceptance.running import wait_until
 from tests.changing import Changing, changing
 from tests.load import repeating
+from tests.waiting import eventually
 
 SECONDS = 120.0
 JPEG = {"Content-Type": "image/jpeg"}
@@ -37,7 +37,7 @@ def asked_all_the_time(models: Changing, photo: bytes) -> Iterator[list[tuple[in
 
 
 def only(models: Changing, version: str) -> None:
-    wait_until(lambda: set(models.registered()) == {version}, SECONDS)
+    eventually(lambda: set(models.registered()) == {version}, SECONDS)
 
 
 def test_a_change_needs_the_token_and_the_revision_that_was_read(models: Changing) -> None:
@@ -59,12 +59,12 @@ def test_what_is_not_there_is_said(models: Changing) -> None:
 def test_versions_change_under_load_and_nobody_notices(models: Changing, photo: bytes) -> None:
     models.add("2")
     with asked_all_the_time(models, photo) as answers:
-        wait_until(lambda: len(answers) > 5, SECONDS)
+        eventually(lambda: len(answers) > 5, SECONDS)
         assert models.change({"stable": "2"})["state"] == "done"
-        wait_until(lambda: answers[-1][1] == "2", SECONDS)
+        eventually(lambda: answers[-1][1] == "2", SECONDS)
         only(models, "2")
         assert models.change(None)["state"] == "done"
-        wait_until(lambda: answers[-1][1] == "1", SECONDS)
+        eventually(lambda: answers[-1][1] == "1", SECONDS)
         only(models, "1")
         models.http.get("/health/ready").raise_for_status()
 
@@ -81,7 +81,7 @@ def test_a_canary_answers_its_share_and_a_key_stays_with_its_version(models: Cha
         answer = models.http.post("/predict", content=photo, headers={**JPEG, "X-Sticky-Key": key}).json()
         return answer["version"], answer["role"]
 
-    wait_until(lambda: {each["version"] for each in models.http.get("/info").json()["models"]} == {"1", "2"}, SECONDS)
+    eventually(lambda: {each["version"] for each in models.http.get("/info").json()["models"]} == {"1", "2"}, SECONDS)
     keys = [f"person-{number}" for number in range(40)]
     first = [version_for(key) for key in keys]
     assert first == [version_for(key) for key in keys]
@@ -119,7 +119,7 @@ def test_a_canary_that_does_worse_is_taken_away_by_itself(
     assert models.change({"stable": "1", "canary": version, "canary_percent": 50})["state"] == "done"
     began = time.monotonic()
     with asked_all_the_time(models, marked) as answers:
-        wait_until(lambda: models.facts()["rollout"]["canary"] is None, SECONDS)
+        eventually(lambda: models.facts()["rollout"]["canary"] is None, SECONDS)
     assert time.monotonic() - began < 60
 
     operation = models.facts()["operation"]
@@ -127,7 +127,7 @@ def test_a_canary_that_does_worse_is_taken_away_by_itself(
     assert word in operation["why"]
     reason = {"takes": "slow", "failed": "failed"}[word]
     labels = {"model": "plants", "version": version, "reason": reason}
-    wait_until(lambda: models.metric("weedwatch_guard_rollbacks_total", **labels) == 1, SECONDS)
+    eventually(lambda: models.metric("weedwatch_guard_rollbacks_total", **labels) == 1, SECONDS)
     assert {role for _, _, role in answers} >= {"stable"}
     only(models, "1")
 
@@ -147,7 +147,7 @@ def test_a_version_that_cannot_be_loaded_reaches_nobody_and_the_cause_is_said(mo
     (sick,) = (each for each in models.facts()["versions"] if each["version"] == "3")
     assert (sick["state"], sick["role"]) == ("sick", None)
     named = {"model": "plants", "version": "3"}
-    wait_until(lambda: models.metric("weedwatch_version_sick", **named) == 1, SECONDS)
+    eventually(lambda: models.metric("weedwatch_version_sick", **named) == 1, SECONDS)
     assert models.ask_for({"stable": "3"}).json()["code"] == "conflict"
 
 
@@ -206,6 +206,6 @@ def test_killed_torchserve_and_control_plane_come_back_to_what_is_wanted(models:
     for kind in ("java", "control plane"):
         models.stack.process(kind).kill()
         time.sleep(1)
-        wait_until(models.stack.is_ready, SECONDS)
+        eventually(models.stack.is_ready, SECONDS)
         answer = models.http.post("/predict", content=photo, headers=JPEG)
         assert (answer.status_code, answer.json()["version"]) == (200, "1")

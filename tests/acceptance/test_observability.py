@@ -20,10 +20,10 @@ from observability.generate import Setup
 from observability.places import Places
 from tests.acceptance.conftest import ROOT, SAMPLES
 from tests.browser.chromium import PATIENCE_MS, Scheme, Visit, visit
-from tests.faults.processes import wait_until
 from tests.monitoring import Prometheus, Sink, running_prometheus, running_sink, targets
 from tests.proofs.stack import Stack, running
 from tests.traces import Seen, spans
+from tests.waiting import wait_until
 from weedwatch import Client
 
 SECONDS = 60.0

@@ -12,9 +12,9 @@ import pytest
 
 from standalone.ports import is_free
 from tests.acceptance.conftest import ROOT
-from tests.faults.processes import wait_until
 from tests.proofs.processes import belonging_to
 from tests.proofs.stack import READY_SECONDS, Stack, run_description
+from tests.waiting import wait_until
 
 SECONDS = 60.0
 

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, expect
 
 from control_plane.access.policy import POLICY
 from tests.acceptance.conftest import Service
-from tests.acceptance.running import wait_until
+from tests.waiting import eventually
 
 GPS = {1: "N", 2: (52.0, 30.0, 36.0), 3: "W", 4: (13.0, 24.0, 0.0)}
 MODEL = "/models/plants"
@@ -180,7 +180,7 @@ def test_no_admin_act_takes_effect_that_cannot_be_audited(service: Service, phot
             connection.execute("UPDATE rollouts SET previous = NULL")
             connection.execute("DELETE FROM operations WHERE id = %s", (NOBODY,))
             connection.execute("DELETE FROM model_versions WHERE version = '9'")
-    wait_until(lambda: service.http.get("/health/detailed").json()["database"]["up"], 60)
+    eventually(lambda: service.http.get("/health/detailed").json()["database"]["up"], 60)
     assert {act: (each.status_code, each.text) for act, each in answers.items() if each.status_code != 503} == {}
     assert after == before
     service.http.delete(f"/keys/{key}", headers=service.admin)
@@ -225,7 +225,7 @@ def test_exact_places_are_for_those_who_may_see_them(service: Service, photo: by
     headers = {**reader, "Idempotency-Key": "blurred"}
     made = predict(service, photo, headers, **exact)
     path = f"/history/{made['request_id']}"
-    wait_until(lambda: service.http.get(path, headers=reader).is_success, 60)
+    eventually(lambda: service.http.get(path, headers=reader).is_success, 60)
     answers = [
         made,
         predict(service, photo, headers, **exact),

@@ -13,9 +13,9 @@ from tritonclient.http import InferenceServerClient, InferRequestedOutput
 from tritonclient.utils import InferenceServerException
 
 from tests.acceptance.conftest import ROOT, SAMPLES
-from tests.acceptance.running import wait_until
 from tests.changing import SECONDS, Changing, changing
 from tests.protocol import difference, image_input, infer, pixels_input, preprocessed, triton
+from tests.waiting import eventually
 
 JPEG = {"Content-Type": "image/jpeg"}
 INFER = "/v2/models/plants/infer"
@@ -194,7 +194,7 @@ def test_an_archive_from_before_tensors_serves_pictures_and_says_why_no_tensors(
     place.add("2", build__json=older)
     assert place.change({"stable": "1", "canary": "2", "canary_percent": 1})["state"] == "done"
     with triton(place.stack.port) as client:
-        wait_until(lambda: bool(client.is_model_ready("plants", "2")), SECONDS)
+        eventually(lambda: bool(client.is_model_ready("plants", "2")), SECONDS)
         picture, tensor = (given(place, kind, PICTURES[:1], binary=True) for kind in KINDS)
         assert [each["name"] for each in client.get_model_metadata("plants", "2")["inputs"]] == ["image"]
         answers = infer(client, picture, binary=True, model_version="2")

@@ -15,7 +15,8 @@ import psutil
 import pytest
 
 from standalone.ports import free_ports
-from tests.acceptance.running import COMMAND, ROOT, Running, environment, start, wait_until
+from tests.acceptance.running import COMMAND, ROOT, Running, environment, start
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -112,9 +113,9 @@ def test_a_part_that_dies_comes_back(run: Running, name: str) -> None:
 
     os.kill(pid, signal.SIGKILL)
 
-    wait_until(lambda: f"{name} started again." in run.output, 60)
+    eventually(lambda: f"{name} started again." in run.output, 60)
     assert f"{name} was ended by signal 9" in run.output
-    wait_until(lambda: run.command("status").returncode == 0 and predicts(run), 120)
+    eventually(lambda: run.command("status").returncode == 0 and predicts(run), 120)
 
 
 def predicts(run: Running) -> bool:
@@ -199,7 +200,7 @@ def test_a_database_that_does_not_let_us_in_is_told_without_its_password(state: 
 
 def test_ctrl_c_during_the_start_ends_it(state: Path) -> None:
     run = start(state, free_ports(1)[0])
-    wait_until(lambda: (state / "run.json").exists() and len(run.description()["children"]) > 0, 60)
+    eventually(lambda: (state / "run.json").exists() and len(run.description()["children"]) > 0, 60)
     belongings = run.belongings()
     time.sleep(0.5)
 
@@ -211,7 +212,7 @@ def test_ctrl_c_during_the_start_ends_it(state: Path) -> None:
 
 def test_a_second_start_while_the_first_is_starting_waits_and_prints_its_block(state: Path) -> None:
     first = start(state, free_ports(1)[0])
-    wait_until((state / "run.json").exists, 60)
+    eventually((state / "run.json").exists, 60)
     try:
         second = subprocess.run(
             [*COMMAND, "run"], cwd=ROOT, env=environment(state, first.port), capture_output=True, text=True,

@@ -18,9 +18,9 @@ import pytest
 from standalone.keys import first_key
 from standalone.settings import read_settings
 from tests.acceptance.conftest import ROOT
-from tests.acceptance.running import wait_until
 from tests.planted import hits, whole
 from tests.proofs.stack import Stack, running
+from tests.waiting import eventually
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def closed() -> Iterator[Closed]:
     }
     try:
         with running(Stack(ROOT, folder, environment=environment)) as stack:
-            wait_until(lambda: "Stop  " in stack.output(), 120)
+            eventually(lambda: "Stop  " in stack.output(), 120)
             (key,) = re.findall(r"^  Key       (ww_\w{8}_[\w-]+)$", stack.output(), re.MULTILINE)
             password = (stack.state / "postgres" / "password").read_text().strip()
             planted = given | {"database password": password, "API key": key.split("_", 2)[2]}

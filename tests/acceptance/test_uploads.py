@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.conftest import ROOT
-from tests.acceptance.running import wait_until
 from tests.changing import MODEL, Changing, changing
 from tests.hostile.versions import RunsACommand, as_version, members_of, pack
 from tests.uploading import Uploading
+from tests.waiting import eventually
 
 BOX = "box"
 
@@ -30,7 +30,7 @@ def archive_of(place: Changing, version: str, **changes: bytes) -> bytes:
 def test_an_uploaded_archive_is_checked_and_answers_when_it_is_asked_for(uploads: Uploading) -> None:
     answer = uploads.send({"archive": archive_of(uploads.place, "2")})
     assert (answer.status_code, answer.json()["state"]) == (202, "uploaded")
-    wait_until(lambda: uploads.place.metric("weedwatch_uploads_waiting_seconds") > 0, 60)
+    eventually(lambda: uploads.place.metric("weedwatch_uploads_waiting_seconds") > 0, 60)
     again = uploads.send({"archive": archive_of(uploads.place, "2")})
     assert (again.status_code, again.json()["code"]) == (409, "conflict")
 
@@ -38,7 +38,7 @@ def test_an_uploaded_archive_is_checked_and_answers_when_it_is_asked_for(uploads
     assert (ended["state"], ended["source"], ended["created_by"]) == ("ready", "upload", "admin")
     assert ended["labels"] == 9
     assert uploads.place.metric("weedwatch_uploads_total", outcome="ready") == 1
-    wait_until(lambda: uploads.place.metric("weedwatch_uploads_waiting_seconds") == 0, 60)
+    eventually(lambda: uploads.place.metric("weedwatch_uploads_waiting_seconds") == 0, 60)
     assert uploads.place.change({"stable": "2"})["state"] == "done"
     assert uploads.place.change({"stable": "1"})["state"] == "done"
 
@@ -54,7 +54,7 @@ def test_a_version_that_answers_its_references_wrongly_is_refused(uploads: Uploa
     ended = uploads.ended("4")
     assert ended["state"] == "refused"
     assert "reference.json says" in ended["reason"]
-    wait_until(lambda: uploads.place.metric("weedwatch_uploads_total", outcome="refused") == 1, 60)
+    eventually(lambda: uploads.place.metric("weedwatch_uploads_total", outcome="refused") == 1, 60)
     # Refused is not for ever: the corrected archive may take the same number.
     uploads.send({"archive": archive_of(uploads.place, "4")})
     assert uploads.ended("4")["state"] == "ready"

@@ -3,8 +3,7 @@
 import os
 import random
 import signal
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 
@@ -28,13 +27,3 @@ def frozen(pids: Sequence[int]) -> Iterator[None]:
         yield
     finally:
         send(pids, signal.SIGCONT)
-
-
-def wait_until(holds: Callable[[], bool], seconds: float, every_seconds: float = 0.05) -> float | None:
-    """The seconds until it held; None when it did not in time."""
-    started = time.monotonic()
-    while not holds():
-        if time.monotonic() - started > seconds:
-            return None
-        time.sleep(every_seconds)
-    return time.monotonic() - started

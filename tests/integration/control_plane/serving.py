@@ -4,7 +4,6 @@ import asyncio
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from control_plane.photos import uploads
 from control_plane.web import connections, problems
 from control_plane.web.connections import Patience
 from control_plane.web.requests import RequestContext
+from tests.waiting import eventually
 
 PATIENCE = 30  # seconds that a test waits for what must come
 SLOW = Patience(
@@ -111,13 +111,6 @@ def serving(patience: Patience = SLOW, *, graceful_seconds: int = 5) -> Iterator
         service.go.set()
         service.stop()
         thread.join(PATIENCE)
-
-
-def eventually(holds: Any) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, "did not come true"
-        time.sleep(0.01)
 
 
 @contextmanager

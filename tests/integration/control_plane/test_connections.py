@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from control_plane.web.connections import Patience
-from tests.integration.control_plane.serving import Service, connected, eventually, head, is_closed, read_reply, serving
+from tests.integration.control_plane.serving import Service, connected, head, is_closed, read_reply, serving
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ from control_plane.access.throttle import Throttle
 from control_plane.domain.allowance import Allowance
 from control_plane.domain.callers import SCOPES, Caller
 from control_plane.errors import RateLimited
-from tests.integration.control_plane.serving import eventually
 from tests.proofs.stack import free_port
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.skipif(
     shutil.which("redis-server") is None and not os.environ.get("CI"), reason="needs Debian's redis-server"

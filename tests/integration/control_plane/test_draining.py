@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from control_plane.web.serving import IDLE_SECONDS
-from tests.integration.control_plane.serving import PATIENCE, eventually, head, is_closed, read_reply
+from tests.integration.control_plane.serving import PATIENCE, head, is_closed, read_reply
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[3]
 TIMES = 8

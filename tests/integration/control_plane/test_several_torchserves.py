@@ -13,10 +13,11 @@ import pytest
 
 from tests.integration.handlers import torchserve
 from tests.integration.handlers.archives import build_tiny_archive
-from tests.integration.handlers.torchserve import ROOT, TorchServe, wait_until
+from tests.integration.handlers.torchserve import ROOT, TorchServe
 from tests.load import asking
 from tests.proofs.samples import samples
 from tests.proofs.stack import clean_environment, free_port
+from tests.waiting import eventually
 
 
 @dataclass
@@ -56,7 +57,7 @@ def service() -> Iterator[Service]:
                 env=clean_environment() | _settings(started, folder, port),
             )  # fmt: skip
         service = Service(started[0], started[1], port, process)
-        wait_until(service.is_ready, "the service is ready")
+        eventually(service.is_ready, what="the service is ready")
         yield service
     finally:
         if process is not None:
@@ -85,11 +86,11 @@ def _settings(torchserves: list[TorchServe], folder: Path, port: int) -> dict[st
 
 def test_each_is_brought_to_the_wanted_state_and_no_request_fails_when_one_ends(service: Service) -> None:
     both = 'weedwatch_version_workers{model="tiny",part="stable",state="ready",version="1"} 2.0'
-    wait_until(lambda: service.metric(both), "both have a worker")
+    eventually(lambda: service.metric(both), what="both have a worker")
     with asking([service.port], [next(iter(samples(ROOT).values()))]) as log:
-        wait_until(lambda: len(log.all()) > 20, "they are answered")
+        eventually(lambda: len(log.all()) > 20, what="they are answered")
         service.second.process.kill()
-        wait_until(lambda: service.metric('weedwatch_torchserve_up{torchserve="2"} 0.0'), "it is seen to be down")
+        eventually(lambda: service.metric('weedwatch_torchserve_up{torchserve="2"} 0.0'), what="it is seen to be down")
         before = len(log.all())
-        wait_until(lambda: len(log.all()) > before + 20, "they are answered by the other")
+        eventually(lambda: len(log.all()) > before + 20, what="they are answered by the other")
     assert log.failed() == []

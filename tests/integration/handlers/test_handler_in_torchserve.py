@@ -13,7 +13,8 @@ import pytest
 from handlers.reference import draw
 from handlers.telling import TELL_SECONDS
 from tests.integration.handlers.archives import LABELS, build_tiny_archive
-from tests.integration.handlers.torchserve import TorchServe, wait_until
+from tests.integration.handlers.torchserve import TorchServe
+from tests.waiting import eventually
 
 PICTURE = draw(1)
 
@@ -93,7 +94,7 @@ def test_the_handlers_log_has_one_json_line_per_picture_with_the_ids(server: Tor
     def logged(request_id: str) -> list[dict[str, object]]:
         return [line for line in server.lines("handler.log") if line["request_id"] == request_id]
 
-    wait_until(lambda: bool(logged("request-1") and logged("request-2")), "both requests are logged")
+    eventually(lambda: bool(logged("request-1") and logged("request-2")), what="both requests are logged")
     (prediction,), (refused,) = logged("request-1"), logged("request-2")
     assert (prediction["message"], prediction["level"]) == ("picture answered", "INFO")
     assert prediction["correlation_id"] == "their-1"
@@ -113,7 +114,7 @@ def test_metrics_count_predictions_by_label_and_time_each_stage(server: TorchSer
         server.predict(tiny, PICTURE)
     time.sleep(TELL_SECONDS)
     server.predict(tiny, PICTURE)  # it tells of those before, too
-    wait_until(lambda: metric(server, name, f'label="{label}"') >= before + 5, "the predictions are counted")
+    eventually(lambda: metric(server, name, f'label="{label}"') >= before + 5, what="the predictions are counted")
     for stage, of_stage in stages.items():
         assert metric(server, seconds, of_stage) > spent[stage]
 
@@ -141,7 +142,9 @@ def test_the_console_has_the_same_lines_where_that_is_asked_for(server: TorchSer
         said = (server.logs / "java.out").read_text().splitlines()
         return [json.loads(line) for line in said if line.startswith("{")]
 
-    wait_until(lambda: any(line.get("request_id") == "on the console" for line in console()), "it is on the console")
+    eventually(
+        lambda: any(line.get("request_id") == "on the console" for line in console()), what="it is on the console"
+    )
     loggers = {str(line["logger"]) for line in console()}
     assert {"handler", "ACCESS_LOG", "org.pytorch.serve.ModelServer"} <= loggers
 
@@ -158,4 +161,4 @@ def test_torchserve_never_gives_a_dead_worker_up(server: TorchServe, tiny: str) 
     assert described["maxRetryTimeoutInSec"] > 20 * 24 * 3600
     assert described["responseTimeout"] == 12
     psutil.Process(described["workers"][0]["pid"]).kill()
-    wait_until(lambda: server.predict(tiny, PICTURE).status == 200, "the worker is back")
+    eventually(lambda: server.predict(tiny, PICTURE).status == 200, what="the worker is back")

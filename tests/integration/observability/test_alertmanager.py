@@ -25,8 +25,8 @@ from observability.places import Places
 from observability.programs import program
 from observability.rules import annotations
 from observability.topics import ALERTS
-from tests.faults.processes import wait_until
 from tests.monitoring import Alertmanager, Sink, running_alertmanager, running_sink, targets
+from tests.waiting import wait_until
 
 SECONDS = 60.0
 FACTOR = 30

@@ -5,9 +5,9 @@ from pathlib import Path
 from observability.alertmanager import Channels
 from observability.generate import Setup
 from observability.rules import RULES_FILE
-from tests.faults.processes import wait_until
 from tests.monitoring import running_alertmanager, running_prometheus, running_sink, targets
 from tests.proofs.stack import free_port
+from tests.waiting import wait_until
 
 SECONDS = 60.0
 

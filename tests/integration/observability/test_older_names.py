@@ -8,8 +8,8 @@ import prometheus_client
 from control_plane.metrics import Metrics
 from observability.generate import Setup
 from observability.topics.older_names import OLDER, SAME
-from tests.faults.processes import wait_until
 from tests.monitoring import running_prometheus, targets
+from tests.waiting import wait_until
 
 SECONDS = 60.0
 QUERIES = (

@@ -8,8 +8,8 @@ import prometheus_client
 from control_plane.metrics import Metrics
 from observability.channels import Channels
 from observability.generate import Setup
-from tests.faults.processes import wait_until
 from tests.monitoring import running_alertmanager, running_prometheus, running_sink, targets
+from tests.waiting import wait_until
 
 SECONDS = 120.0
 

@@ -6,8 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from standalone.errors import CannotRun
 from standalone.identity import Identity
 from standalone.ports import free_ports
 from standalone.postgres_owner import NOBODY, choose_home, move_out
+from tests.waiting import eventually
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to run PostgreSQL as another user")
 
@@ -196,15 +196,8 @@ def test_the_server_ends_in_order_when_the_process_that_started_it_is_killed(mod
         pid = int(starter.stdout.readline())
         starter.send_signal(signal.SIGKILL)
 
-    wait_until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    eventually(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
     assert "database system is shut down" in (state_dir / "postgres.log").read_text()
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 STARTER = """

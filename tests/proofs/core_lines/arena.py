@@ -14,7 +14,6 @@ from tests.checker.judge import faults_in_answers, faults_in_records
 from tests.checker.kept import read_kept, read_segment
 from tests.checker.record import Kept, Operation
 from tests.faults.postgres import OwnPostgres, own_postgres
-from tests.faults.processes import wait_until
 from tests.faults.proxy import Proxy
 from tests.hostile.contract import FAULT_REFUSALS
 from tests.load import asking
@@ -24,6 +23,7 @@ from tests.proofs.replicas import Replica
 from tests.proofs.results import Figure, at_least, is_true, none_of
 from tests.proofs.samples import samples
 from tests.proofs.stack import Stack
+from tests.waiting import wait_until
 
 DEADLINE_SECONDS = 10.0
 DATABASE_TIMEOUT_SECONDS = 3.0

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from tests.checker.client import ask, own_picture
 from tests.checker.judge import faults_in_answers
-from tests.faults.processes import frozen, wait_until
+from tests.faults.processes import frozen
 from tests.load import Log, asking
 from tests.proofs.core_lines.arena import Arena, within
 from tests.proofs.replicas import Replica
 from tests.proofs.results import Figure, for_the_record, is_true, none_of
 from tests.proofs.stack import clean_environment
+from tests.waiting import wait_until
 
 HANDLER = Path(__file__).with_name("misbehaving_handler.py")
 MODEL = "sick"

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from tests.checker.record import Operation
 from tests.faults.disk import fill, small_disk
-from tests.faults.processes import wait_until
 from tests.faults.strace import Injection, read_trace, traced
 from tests.load import Log, asking
 from tests.proofs.core_lines.arena import Arena, within
 from tests.proofs.replicas import Replica
 from tests.proofs.results import Figure, at_least, for_the_record, none_of
+from tests.waiting import wait_until
 
 DISK_BYTES = 2 * 2**20
 LEFT_BYTES = 96 * 1024

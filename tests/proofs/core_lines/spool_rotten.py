@@ -13,10 +13,10 @@ from typing import Any
 from tests.checker.kept import read_line
 from tests.checker.record import Record
 from tests.checker.segments import cut, encode, flip, variations
-from tests.faults.processes import wait_until
 from tests.load import asking
 from tests.proofs.core_lines.arena import QUARANTINE, Arena, waiting_records, within
 from tests.proofs.results import Figure, at_least, is_true, none_of
+from tests.waiting import wait_until
 
 SEED = 808
 FULL_VARIANTS = 1000

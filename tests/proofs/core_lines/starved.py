@@ -12,12 +12,12 @@ from pathlib import Path
 import psutil
 
 from tests.checker.client import ask, own_picture
-from tests.faults.processes import wait_until
 from tests.load import asking
 from tests.proofs.core_lines.arena import Arena, enough, within
 from tests.proofs.processes import belonging_to
 from tests.proofs.results import Figure, at_least, at_most, for_the_record
 from tests.proofs.wire import get
+from tests.waiting import wait_until
 
 OPEN_FILES = 128
 IDLE_SOCKETS = 500

@@ -10,12 +10,13 @@ from itertools import pairwise
 import psutil
 
 from tests.checker.record import Operation
-from tests.faults.processes import frozen, wait_until
+from tests.faults.processes import frozen
 from tests.load import Log, asking
 from tests.proofs.core_lines.arena import Arena, enough, within
 from tests.proofs.readiness import Outage, Sample, false_hopes, sampling
 from tests.proofs.results import Figure, at_least, for_the_record, none_of
 from tests.proofs.wire import get
+from tests.waiting import wait_until
 
 BACK_SECONDS = 20.0
 PATIENCE_SECONDS = 120.0

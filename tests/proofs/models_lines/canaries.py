@@ -7,11 +7,11 @@ from time import monotonic
 
 from tests.changing import Changing
 from tests.checker.client import ask, own_picture
-from tests.faults.processes import wait_until
 from tests.load import asking
 from tests.proofs.harness import Context
 from tests.proofs.results import Figure, at_least, at_most, for_the_record, is_true, none_of
 from tests.proofs.samples import samples
+from tests.waiting import wait_until
 
 FULL_KEYS = 5000
 KEYS_PERCENT = 10.0

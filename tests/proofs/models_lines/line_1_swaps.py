@@ -5,11 +5,11 @@ import time
 from benchmarks.quantiles import quantile
 from tests.changing import Changing, changing
 from tests.checker.record import Operation
-from tests.faults.processes import wait_until
 from tests.load import Log, asking
 from tests.proofs.harness import Context
 from tests.proofs.results import Figure, at_least, at_most, for_the_record, is_true, none_of
 from tests.proofs.samples import samples
+from tests.waiting import wait_until
 
 FULL_SWAPS = 200
 CLIENTS = 4

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from tests.changing import Changing, changing
 from tests.checker.client import ask
-from tests.faults.processes import wait_until
 from tests.load import asking
 from tests.proofs.harness import Context, run_cases
 from tests.proofs.models_lines import side_by_side, worse_versions
 from tests.proofs.results import Figure, at_most, for_the_record, is_true, none_of
 from tests.proofs.samples import samples
+from tests.waiting import wait_until
 
 FULL_ROUNDS = 30  # of each kind of death
 REACHED_SECONDS = 60.0

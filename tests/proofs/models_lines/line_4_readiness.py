@@ -13,13 +13,13 @@ from contextlib import suppress
 import psutil
 
 from tests.changing import MODEL, Changing, without_model
-from tests.faults.processes import wait_until
 from tests.load import asking
 from tests.proofs.harness import Context
 from tests.proofs.readiness import sampling
 from tests.proofs.results import Figure, at_least, at_most, for_the_record, is_true, none_of
 from tests.proofs.samples import samples
 from tests.versions import as_version
+from tests.waiting import wait_until
 
 SAID_SECONDS = 30.0
 GONE_SECONDS = 60.0  # as any canary that does worse: a worker that takes its place may answer once more

@@ -9,12 +9,12 @@ from minisign import KeyPair
 
 from quarantine.place import place
 from tests.changing import Changing, changing
-from tests.faults.processes import wait_until
 from tests.hostile.payload import PAYLOAD, tried
 from tests.hostile.versions import Zeros, as_version, hostile, members_of, pack, signature_of
 from tests.proofs.harness import Context
 from tests.proofs.results import Figure, at_most, for_the_record, is_true, none_of
 from tests.uploading import Uploading
+from tests.waiting import wait_until
 
 ZEROS_BYTES = 2**31
 MEMORY_MIB = 300.0  # of the control plane, over what it had before 2 GiB came

@@ -11,12 +11,12 @@ import psycopg
 from control_plane.tables import anchor
 from tests.changing import MODEL, Changing, changing
 from tests.faults.postgres import own_postgres
-from tests.faults.processes import wait_until
 from tests.load import asking
 from tests.proofs.harness import Context
 from tests.proofs.replicas import Replica, replica
 from tests.proofs.results import Figure, is_true, none_of
 from tests.proofs.samples import samples
+from tests.waiting import wait_until
 
 FULL_SWAPS = 30
 FULL_CONTESTS = 100

@@ -18,12 +18,13 @@ import httpx2
 
 from tests.changing import changing
 from tests.faults.postgres import own_postgres
-from tests.faults.processes import frozen, wait_until
+from tests.faults.processes import frozen
 from tests.proofs.harness import Context
 from tests.proofs.replicas import Replica
 from tests.proofs.results import Figure, at_least, at_most, for_the_record, none_of
 from tests.proofs.samples import samples
 from tests.versions import Change
+from tests.waiting import wait_until
 
 FULL_PAIRS = 600
 LEAST_PAIRS = 300  # a pair tells it within 23 %: so many of them within 1.3 %

@@ -18,7 +18,6 @@ from observability.generate import Setup
 from tests.changing import Changing, fill_store
 from tests.faults.disk import small_disk
 from tests.faults.postgres import OwnPostgres, own_postgres
-from tests.faults.processes import wait_until
 from tests.load import asking
 from tests.monitoring import (
     Alertmanager,
@@ -34,6 +33,7 @@ from tests.proofs.samples import samples
 from tests.proofs.stack import Stack
 from tests.reading import grant, make_role
 from tests.versions import Change
+from tests.waiting import wait_until
 
 FACTOR = 30
 """Windows, `for`, scrape and waiting times are divided by it: [5m] is ten seconds, `for: 1m` two."""

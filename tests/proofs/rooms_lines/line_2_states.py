@@ -16,7 +16,7 @@ from playwright.sync_api import Browser
 from tests.browser.chromium import HEIGHTS, Scheme, Visit, chromium, visit
 from tests.changing import fill_store
 from tests.closed import with_keys, with_provider
-from tests.faults.processes import frozen, wait_until
+from tests.faults.processes import frozen
 from tests.proofs.core_lines.arena import Arena, arena
 from tests.proofs.harness import DEFAULT_SHARE, Context, state_folder
 from tests.proofs.results import Figure, at_least, at_most, for_the_record, is_true, none_of
@@ -28,6 +28,7 @@ from tests.proofs.rooms_lines.versions import add_versions
 from tests.proofs.samples import samples
 from tests.proofs.stack import read_admin_token
 from tests.proofs.wire import get
+from tests.waiting import wait_until
 
 WIDTHS = (360, 1280)
 NARROWEST = 320

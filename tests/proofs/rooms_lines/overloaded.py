@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.faults.processes import frozen, wait_until
+from tests.faults.processes import frozen
 from tests.load import asking
 from tests.proofs.stack import Stack
 from tests.proofs.wire import predict
+from tests.waiting import wait_until
 
 CLIENTS, PER_SECOND = 12, 60.0
 WAIT_SECONDS = 60.0

@@ -2,7 +2,6 @@
 
 import signal
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.hostile.contract import FAULT_REFUSALS, OK
@@ -15,6 +14,7 @@ from tests.proofs.results import Figure, at_most, for_the_record, is_true, none_
 from tests.proofs.samples import samples
 from tests.proofs.stack import Stack, running
 from tests.proofs.wire import predict
+from tests.waiting import wait_until
 
 DEADLINE_SECONDS = 10.0
 FULL_ROUNDS = 10
@@ -61,7 +61,7 @@ def _round(context: Context, stack: Stack, ledger: Ledger, victim: str) -> Round
         time.sleep(BEFORE_SECONDS)
         target, killed_at = stack.process(victim), time.monotonic()
         target.send_signal(signal.SIGKILL)
-        recovered = _until(lambda: _is_steady(said, ledger, killed_at), RECOVERY_SECONDS)
+        recovered = wait_until(lambda: _is_steady(said, ledger, killed_at), RECOVERY_SECONDS, 0.2) is not None
     entries = [entry for entry in ledger.entries() if entry.ended_at > killed_at - BEFORE_SECONDS]
     gap = outage(entries, killed_at)
     context.say(f"{victim} killed: {'served again' if recovered else 'NOT BACK'}, no answer for {gap.seconds:.1f} s")
@@ -75,15 +75,6 @@ def _is_steady(said: list[Sample], ledger: Ledger, killed_at: float) -> bool:
         return False
     late = [entry.answer.is_ok for entry in ledger.entries() if entry.ended_at > since]
     return bool(late) and all(late) and all(sample.ready for sample in said if sample.at > since)
-
-
-def _until(holds: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if holds():
-            return True
-        time.sleep(0.2)
-    return False
 
 
 def _answers(context: Context, ledger: Ledger) -> list[Figure]:

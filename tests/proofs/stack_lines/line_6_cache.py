@@ -8,13 +8,13 @@ from benchmarks.closed_loop import Measured, ask_for
 from benchmarks.contestants.contestant import request_bytes
 from benchmarks.pictures import write_all
 from tests.changing import Changing, changing
-from tests.faults.processes import wait_until
 from tests.load import asking
 from tests.proofs.harness import Context
 from tests.proofs.models_lines.line_1_swaps import is_live
 from tests.proofs.results import Figure, at_least, for_the_record, is_true, none_of
 from tests.proofs.samples import samples
 from tests.versions import exchanged
+from tests.waiting import wait_until
 
 KEPT = 10_000  # as in compose.yaml
 ROUNDS = 3

@@ -6,13 +6,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from control_plane.telemetry import logs
 from control_plane.telemetry.logs import Gathered, JsonFormatter, RotatingFile, without_credentials
+from tests.waiting import eventually
 
 
 def made(folder: Path, max_bytes: int) -> RotatingFile:
@@ -26,13 +26,6 @@ def write(handler: logging.Handler, *messages: str) -> None:
         handler.handle(
             logging.makeLogRecord({"msg": message, "levelname": "INFO", "levelno": logging.INFO, "name": "x"})
         )
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def messages(file: Path) -> list[str]:
@@ -78,9 +71,9 @@ def test_lines_are_written_by_themselves_and_a_warning_at_once(tmp_path: Path) -
     write(handler, "first")
     assert not messages(file)
     handler.handle(logging.makeLogRecord({"msg": "%s!", "args": ("second",), "levelno": logging.WARNING, "name": "x"}))
-    wait_until(lambda: messages(file) == ["first", "second!"])
+    eventually(lambda: messages(file) == ["first", "second!"])
     write(Gathered(target, 0.01), "third")
-    wait_until(lambda: messages(file) == ["first", "second!", "third"])
+    eventually(lambda: messages(file) == ["first", "second!", "third"])
     target.close()
 
 
@@ -99,7 +92,7 @@ def test_a_flush_waits_for_the_lines_before_it_and_for_no_later_ones(monkeypatch
 
     handler = Gathered(Fed(), 0.0)
     write(handler, "first")
-    wait_until(lambda: bool(written))
+    eventually(lambda: bool(written))
     write(handler, "own")
     handler.flush()
     assert "own" in written
@@ -118,13 +111,13 @@ def test_a_reader_that_stops_holds_nobody_up_and_what_was_dropped_is_counted(mon
 
     handler = Gathered(Stuck(), 0.0)
     write(handler, "first")
-    wait_until(lambda: not handler._gathered)  # the thread has it, and waits
+    eventually(lambda: not handler._gathered)  # the thread has it, and waits
     write(handler, *(f"line {number}" for number in range(8)))
     handler.handle(logging.makeLogRecord({"msg": "bad", "levelno": logging.ERROR, "name": "x"}))
     handler.flush()
     assert handler.dropped == 4
     goes_on.set()
-    wait_until(lambda: len(said) == 7)
+    eventually(lambda: len(said) == 7)
     assert [message for message, _ in said[:6]] == ["first", *(f"line {number}" for number in range(5))]
     assert said[6] == ("log lines were dropped: nobody took them", 4)
 

@@ -15,9 +15,10 @@ import psutil
 import pytest
 
 from tests.faults.disk import fill, small_disk
-from tests.faults.processes import frozen, instants, wait_until
+from tests.faults.processes import frozen, instants
 from tests.faults.proxy import Cut, Proxy
 from tests.faults.strace import Injection, read_trace, traced
+from tests.waiting import wait_until
 
 COMMITTED = b"C\x00\x00\x00\x0bCOMMIT\x00Z\x00\x00\x00\x05I"
 WRITER = """
