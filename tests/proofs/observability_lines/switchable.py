@@ -9,9 +9,10 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge
 
 from control_plane.__main__ import main
+from control_plane.metrics import Histogram
 
 UPDATES: tuple[tuple[type, str], ...] = (
     (Counter, "inc"), (Gauge, "inc"), (Gauge, "dec"), (Gauge, "set"), (Histogram, "observe"),
