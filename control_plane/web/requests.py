@@ -49,7 +49,8 @@ class RequestContext:
             return
         minted = uuid.uuid7()
         correlation, above = _ids(scope)
-        token, traced = request_id.set(str(minted)), trace_id.set(above.trace if above else minted.hex)
+        number = str(minted)
+        token, traced = request_id.set(number), trace_id.set(above.trace if above else minted.hex)
         span = self._begin(scope, minted, correlation, above)
         spanned = tracing.current.set(span)
         scope.setdefault("state", {}).update(
@@ -78,7 +79,7 @@ class RequestContext:
                 status = message["status"]
                 message["headers"].extend(scope["state"].get("limits", ()))
                 protect(message["headers"], https=scope.get("scheme") == "https")
-                message["headers"].append((b"x-request-id", str(minted).encode()))
+                message["headers"].append((b"x-request-id", number.encode()))
                 if correlation:
                     message["headers"].append((b"x-correlation-id", correlation.encode()))
             await send(message)
@@ -115,41 +116,40 @@ class RequestContext:
     def _note(
         self, scope: Scope, status: int, seconds: float, received: int, sent: int, span: RequestSpan | None
     ) -> None:
+        method, route = _method(scope), _route(scope)
         if span:
-            span.answered(_method(scope), _route(scope), status)
-        key = _method(scope), _route(scope), status
+            span.answered(method, route, status)
+        key = method, route, status
         figures = self._figures.get(key)
         if figures is None:  # as many as there are routes, methods and statuses
             figures = self._figures[key] = _Figures(self._metrics, *key)
         figures.requests.inc()
-        state = scope["state"]
-        figures.seconds.observe(seconds, {"trace_id": state["trace_id"], "request_id": str(state["request_id"])})
+        figures.seconds.observe(seconds, {"trace_id": scope["state"]["trace_id"], "request_id": str(request_id.get())})
         if received:
             figures.request_bytes.observe(received)
         if sent:
             figures.response_bytes.observe(sent)
-        self._tell(scope, status, seconds)
+        self._tell(scope, method, route, status, seconds)
 
-    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+    def _tell(self, scope: Scope, method: str, route: str, status: int, seconds: float) -> None:
         state = scope["state"]
-        quiet = (_route(scope) in _QUIET and status < 500) or "quiet" in state
+        quiet = (route in _QUIET and status < 500) or "quiet" in state
         level = logging.DEBUG if quiet else logging.INFO
         if not log.isEnabledFor(level):
             return
         message, more = state.get("told", ("request", {}))
-        log.log(
-            level,
-            "the client left" if status == CLIENT_LEFT else message,
-            extra={
-                "method": _method(scope),
-                "path": without_credentials(scope["path"]),
-                "status": status,
-                "milliseconds": round(1000 * seconds, 1),
-                "correlation_id": state["correlation_id"],
-                "caller": caller.name if (caller := state.get("caller")) else None,
-                **more,
-            },
-        )
+        said = "the client left" if status == CLIENT_LEFT else message
+        facts = {
+            "method": method,
+            "path": without_credentials(scope["path"]),
+            "status": status,
+            "milliseconds": round(1000 * seconds, 1),
+            "correlation_id": state["correlation_id"],
+            "caller": caller.name if (caller := state.get("caller")) else None,
+            **more,
+        }
+        # As log.log does it, which would search the stack for this function each time.
+        log.handle(log.makeRecord(log.name, level, __file__, 0, said, (), None, "_tell", facts))
 
 
 def _stopping(path: str) -> Response:

@@ -1,5 +1,6 @@
-"""Every request has a trace: the caller's where it sends one that is well-formed, else its own."""
+"""Every request has a line in the log and a trace: the caller's if it is well-formed, else its own."""
 
+import logging
 from typing import Any
 from uuid import UUID
 
@@ -61,3 +62,15 @@ async def test_a_request_without_a_trace_is_named_by_its_own_id() -> None:
 async def test_what_is_no_traceparent_names_no_trace(value: bytes) -> None:
     trace, request_id = await seen((b"traceparent", value))
     assert trace == request_id.hex
+
+
+async def test_the_line_of_a_request_says_where_in_the_code_it_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    await seen()
+    (record,) = caplog.records
+    assert (record.name, record.module, record.funcName) == ("control_plane.web.requests", "requests", "_tell")
+    assert (record.levelname, record.getMessage()) == ("INFO", "request")
+    told = vars(record)
+    assert {name: told[name] for name in ("method", "path", "status", "correlation_id", "caller")} == {
+        "method": "GET", "path": "/", "status": 200, "correlation_id": None, "caller": None,
+    }  # fmt: skip
