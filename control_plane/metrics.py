@@ -47,7 +47,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call] # scrapers would take
 
 
 class Histogram(prometheus_client.Histogram):
-    """That of the library, told the same way; an observation costs a fifth, and a prediction makes sixteen.
+    """That of the library, told the same way; an observation costs a quarter of it, and a prediction makes sixteen.
 
     It takes no locks: all that is observed is observed by the thread of the event loop. Nor does it check exemplars.
     """

@@ -1,5 +1,6 @@
 """One JSON object per line, with the request id of whoever logs."""
 
+import contextlib
 import io
 import json
 import logging
@@ -12,12 +13,14 @@ from collections import deque
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 GATHER_SECONDS = 0.2
 MOST_GATHERED = 10_000
 FLUSH_SECONDS = 2.0
 LOG_BYTES = 20 * 2**20
 LOG_FILES = 5
+BUFFER_BYTES = 2**18  # what is gathered fits in, so that a reader finds no half of a line
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
@@ -81,7 +84,8 @@ class Gathered(logging.Handler):
         if (trace := trace_id.get()) is not None:
             vars(record).setdefault("trace_id", trace)
         self._gathered.append(record)
-        self._any.set()
+        if not self._any.is_set():  # to set it costs twenty times as much as to ask
+            self._any.set()
         if record.levelno >= logging.WARNING:
             self._now.set()
 
@@ -105,17 +109,19 @@ class Gathered(logging.Handler):
             while self._gathered:
                 line = self._gathered.popleft()
                 if isinstance(line, threading.Event):
-                    told = self._tell_dropped(told)
+                    told = self._finish(told)
                     line.set()
                 else:
                     self._target.handle(line)
-            told = self._tell_dropped(told)
+            told = self._finish(told)
 
-    def _tell_dropped(self, told: int) -> int:
-        """Write how many were dropped since `told`; gives what is told now."""
+    def _finish(self, told: int) -> int:
+        """Write how many were dropped since `told`, and have it all leave; gives what is told now."""
         dropped = self.dropped
         if dropped > told:
             self._target.handle(_dropped(dropped - told))
+        with contextlib.suppress(OSError, ValueError):  # of a full disk, or a reader that has gone
+            self._target.flush()
         return dropped
 
 
@@ -129,8 +135,21 @@ def dropped() -> int:
     return sum(each.dropped for each in logging.getLogger().handlers if isinstance(each, Gathered))
 
 
+class Output(logging.StreamHandler[TextIO]):
+    """Standard output. Lines leave with `flush`, many together; the standard handler makes a system call for each."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self.stream.write(self.format(record) + self.terminator)
+        except Exception:
+            self.handleError(record)
+
+
 class RotatingFile(logging.handlers.RotatingFileHandler):
-    """Counts what it writes. The standard one formats every line twice and asks the disk before each."""
+    """Counts what it writes. The standard one formats every line twice and asks the disk before each.
+
+    Lines leave with `flush`, many together.
+    """
 
     _written = 0
 
@@ -142,12 +161,11 @@ class RotatingFile(logging.handlers.RotatingFileHandler):
             self._written += len(line)
             self.stream = self.stream or self._open()
             self.stream.write(line)
-            self.stream.flush()
         except Exception:
             self.handleError(record)
 
     def _open(self) -> io.TextIOWrapper:
-        opened = super()._open()
+        opened = Path(self.baseFilename).open("a", BUFFER_BYTES, self.encoding, self.errors)  # noqa: SIM115 - for long
         self._written = opened.seek(0, os.SEEK_END)
         return opened
 
@@ -159,7 +177,7 @@ def configure(*, level: str, folder: Path | None) -> None:
         return
     handler: logging.Handler
     if folder is None:
-        handler = logging.StreamHandler(sys.stdout)
+        handler = Output(sys.stdout)
     else:
         folder.mkdir(parents=True, exist_ok=True)
         handler = RotatingFile(
@@ -173,3 +191,5 @@ def configure(*, level: str, folder: Path | None) -> None:
     logging.basicConfig(level=level, handlers=[Gathered(handler)], force=True)
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # readiness says once that the database is away
     logging.captureWarnings(True)
+    # What no line tells need not be found out.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

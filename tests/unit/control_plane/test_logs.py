@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from control_plane.telemetry import logs
-from control_plane.telemetry.logs import Gathered, JsonFormatter, RotatingFile, without_credentials
+from control_plane.telemetry.logs import Gathered, JsonFormatter, Output, RotatingFile, without_credentials
 from tests.waiting import eventually
 
 
@@ -120,6 +120,32 @@ def test_a_reader_that_stops_holds_nobody_up_and_what_was_dropped_is_counted(mon
     eventually(lambda: len(said) == 7)
     assert [message for message, _ in said[:6]] == ["first", *(f"line {number}" for number in range(5))]
     assert said[6] == ("log lines were dropped: nobody took them", 4)
+
+
+def test_lines_are_written_together(tmp_path: Path) -> None:
+    target, file = made(tmp_path, 10**6), tmp_path / "a.jsonl"
+    said = [f"{number} {'x' * 1000}" for number in range(20)]
+    write(target, *said)
+    assert file.stat().st_size == 0
+    target.flush()
+    assert messages(file) == said
+    target.close()
+
+
+def test_a_disk_that_is_full_stops_no_later_line(tmp_path: Path) -> None:
+    full = Path("/dev/full").open("w", encoding="utf-8")  # noqa: SIM115 - it cannot be closed as others are
+    target = Output(full)
+    target.setFormatter(JsonFormatter())
+    handler = Gathered(target, 3600)
+    write(handler, "lost")
+    handler.flush()
+    with (tmp_path / "room").open("w", encoding="utf-8") as room:
+        target.stream = room
+        write(handler, "kept")
+        handler.flush()
+        assert messages(tmp_path / "room") == ["kept"]
+    with pytest.raises(OSError, match="No space"):
+        full.close()
 
 
 def test_nothing_is_logged_where_that_is_asked_for(tmp_path: Path) -> None:
