@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import argparse
 
-from deploy.composing import REPLICAS, SURGE, compose, has_image, running, said, setting, write_env
+from deploy import fetch
+from deploy.composing import REPLICAS, SURGE, compose, has_image, running, setting, write_env
 from deploy.errors import CannotDeploy
 
 SUMMARY = "replace the replicas of the control plane by those of another tag, one after the other"
@@ -17,7 +18,9 @@ TAG, PREVIOUS = "WEEDWATCH_TAG", "WEEDWATCH_PREVIOUS_TAG"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("tag", help="of the new images, which must be there or in the registry")
+    parser.add_argument(
+        "tag", help="of the new images, which must be here or in the registry that WEEDWATCH_REGISTRY names"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -37,10 +40,7 @@ def change(old: str, new: str) -> None:
     Raises:
         CannotDeploy: The new ones do not become healthy; then the old ones run as before.
     """
-    image = f"weedwatch/control-plane:{new}"
-    if not has_image(image):
-        print(f"{image} is not here; looking into the registry.")
-        said("pull", image)
+    _get(new)
     replicas = [name for name in REPLICAS if name in running()]
     if not replicas:
         raise CannotDeploy("No replica of the control plane runs. `make up` starts the stack.")
@@ -60,6 +60,21 @@ def change(old: str, new: str) -> None:
         raise CannotDeploy(f"The images of {new} do not become healthy; {old} runs as before.") from problem
     finally:
         compose("--profile", "update", "rm", "--stop", "--force", SURGE, seconds=300)
+
+
+def _get(tag: str) -> None:
+    """Never by the bare name: that would be taken from Docker Hub, whoever owns the name there.
+
+    Raises:
+        CannotDeploy: The images are not here, and no registry is named, or it lacks them.
+    """
+    image = f"weedwatch/control-plane:{tag}"
+    if has_image(image):
+        return
+    if not setting(fetch.REGISTRY, ""):
+        raise CannotDeploy(f"There is no image {image} here. `make fetch TAG={tag}` gets it.")
+    print(f"{image} is not here; looking into the registry.", flush=True)
+    fetch.run(argparse.Namespace(tag=tag))
 
 
 def _goes_back(service: str, tag: str) -> bool:

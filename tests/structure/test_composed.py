@@ -49,3 +49,9 @@ def test_what_is_to_come_has_a_place_that_fits_the_rest(name: str) -> None:
     assert networks
     assert set(networks) <= set(known)
     assert name not in composed.services(), "It is there now: take its place away."
+
+
+def test_our_images_are_pulled_under_no_bare_name() -> None:
+    ours = {name: one for name, one in composed.services().items() if one["image"].startswith("weedwatch/")}
+    assert len(ours) >= 5
+    assert {name: one.get("pull_policy") for name, one in ours.items()} == dict.fromkeys(ours, "never")

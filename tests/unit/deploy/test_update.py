@@ -128,13 +128,26 @@ def test_one_that_does_not_come_back_keeps_none_of_the_others_from_it(
     assert "runs as before" not in said
 
 
-def test_an_image_that_is_not_here_is_looked_for_in_the_registry(
-    engine: Engine, capsys: pytest.CaptureFixture[str]
+def test_an_image_that_is_not_here_comes_from_the_registry_that_is_named(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine.fail('*"image inspect"* | *" pull "*')
+    monkeypatch.setenv("WEEDWATCH_REGISTRY", "ghcr.io/somebody")
+    engine.fail('*"image inspect"*')
+    assert deploy.main(["update", "0.9.0"]) == 0
+    pulled = [line.split()[-1] for line in engine.asked if " pull " in line]
+    assert pulled[0] == "ghcr.io/somebody/weedwatch/control-plane:0.9.0"
+    assert all(each.startswith("ghcr.io/somebody/") for each in pulled)
+    assert engine.started[0] == ("control-plane-surge", "0.9.0")
+
+
+def test_without_a_registry_nobody_is_asked_for_an_image_that_is_not_here(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("WEEDWATCH_REGISTRY", raising=False)
+    engine.fail('*"image inspect"*')
     assert deploy.main(["update", "0.9.0"]) == 1
-    assert any(line.endswith("pull weedwatch/control-plane:0.9.0") for line in engine.asked)
-    assert "`docker pull weedwatch/control-plane:0.9.0 …` failed" in capsys.readouterr().err
+    assert "There is no image weedwatch/control-plane:0.9.0 here. `make fetch TAG=0.9.0`" in capsys.readouterr().err
+    assert not [line for line in engine.asked if " pull " in line]
     assert engine.started == []
 
 
