@@ -7,6 +7,7 @@ next. A replica that is not ready does not listen, so the edge passes it over; o
 from __future__ import annotations
 
 import argparse
+import contextlib
 
 from deploy import fetch
 from deploy.composing import REPLICAS, SURGE, compose, has_image, running, setting, write_env
@@ -14,6 +15,7 @@ from deploy.errors import CannotDeploy
 
 SUMMARY = "replace the replicas of the control plane by those of another tag, one after the other"
 HEALTHY_SECONDS = 180
+LOG_LINES = 50
 TAG, PREVIOUS = "WEEDWATCH_TAG", "WEEDWATCH_PREVIOUS_TAG"
 
 
@@ -90,7 +92,18 @@ def _goes_back(service: str, tag: str) -> bool:
 def _start(service: str, tag: str) -> None:
     print(f"{service}: {tag} …", flush=True)
     wait = ("--detach", "--wait", "--wait-timeout", str(HEALTHY_SECONDS))
-    compose(
-        "--profile", "update", "up", *wait, "--no-deps", "--no-build", service,
-        environment={TAG: tag}, seconds=HEALTHY_SECONDS + 120,
-    )  # fmt: skip
+    try:
+        compose(
+            "--profile", "update", "up", *wait, "--no-deps", "--no-build", service,
+            environment={TAG: tag}, seconds=HEALTHY_SECONDS + 120,
+        )  # fmt: skip
+    except CannotDeploy:
+        _print_log(service)
+        raise
+
+
+def _print_log(service: str) -> None:
+    """Now: going back replaces the container, and its log goes with it."""
+    print(f"The last lines of {service}:", flush=True)
+    with contextlib.suppress(CannotDeploy):
+        compose("--profile", "update", "logs", "--tail", str(LOG_LINES), service, seconds=60)

@@ -50,6 +50,7 @@ case "$WEEDWATCH_TAG $*" in
   "nothing at all") exit 1 ;;
   *" compose ps "*) for name in $RUNNING; do echo "{{\\"Service\\": \\"$name\\"}}"; done ;;
   *imagetools*) echo "$DIGEST" ;;
+  *" logs "*) for name; do :; done; echo "the log of $name" ;;
 esac
 """
     )
@@ -115,6 +116,20 @@ def test_new_ones_that_do_not_become_healthy_leave_the_old_ones(
     assert [name for name, tag in engine.started if tag == "0.1.0"] == back
     assert "rm --stop --force control-plane-surge" in engine.asked[-1]
     assert engine.env() == before
+
+
+@pytest.mark.parametrize("service", ["control-plane-surge", "control-plane-1"])
+def test_the_log_of_one_that_does_not_become_healthy_is_printed_before_its_container_goes(
+    engine: Engine, capfd: pytest.CaptureFixture[str], service: str
+) -> None:
+    engine.fail(f"0.2.0*up*{service}")
+    assert deploy.main(["update", "0.2.0"]) == 1
+    said = capfd.readouterr().out
+    assert f"The last lines of {service}:\nthe log of {service}\n" in said
+    logs = next(place for place, line in enumerate(engine.asked) if " logs " in line)
+    assert engine.asked[logs].endswith(f" logs --tail 50 {service}")
+    after = [line for line in engine.asked[logs + 1 :] if " up " in line or " rm " in line]
+    assert f" {service}" in after[0]
 
 
 def test_one_that_does_not_come_back_keeps_none_of_the_others_from_it(
