@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import http.client
 import json
 import ssl
@@ -18,6 +19,8 @@ READY_SECONDS = 300
 ANSWER_SECONDS = 60
 SCOPES = ("predict", "read", "locations", "feedback", "jobs", "train", "admin")
 KEY = "first key"
+TLS_PORT = "8443"
+"""The edge's, in its container."""
 
 
 class Answer(NamedTuple):
@@ -58,15 +61,29 @@ def build_missing() -> None:
         building.run(argparse.Namespace(names=missing, tag=tag, torch=setting("TORCH", "") or None, sizes=False))
 
 
+@functools.cache
+def published() -> tuple[str, int]:
+    """Where the edge listens on this machine: overlays may publish it elsewhere than `.env` says.
+
+    Raises:
+        CannotDeploy: It does not run, or is not published.
+    """
+    place = said("compose", "port", "edge", TLS_PORT).strip().partition("\n")[0]
+    host, _, port = place.rpartition(":")
+    if not port.isdigit() or port == "0":
+        raise CannotDeploy(
+            "The edge is not published on this machine, so it cannot be asked. Give it a port in `ports:`."
+        )
+    everywhere = ("0.0.0.0", "[::]")  # noqa: S104 - what is listened on; this machine is asked by its own address
+    return ("127.0.0.1" if host in everywhere else host.strip("[]")), int(port)
+
+
 def ask(method: str, path: str, *, token: str = "", body: bytes = b"", content_type: str = "") -> Answer | None:
     """One request to the edge on this machine; None: it does not answer."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     # It is this machine's own edge, and its certificate may be one for trying out.
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    port = int(setting("WEEDWATCH_HTTPS_PORT", "443"))
-    address = setting("WEEDWATCH_ADDRESS", "0.0.0.0")  # noqa: S104 - what is listened on, everywhere or there
-    host = "127.0.0.1" if address in ("0.0.0.0", "::") else address  # noqa: S104
-    connection = http.client.HTTPSConnection(host, port, timeout=ANSWER_SECONDS, context=context)
+    connection = http.client.HTTPSConnection(*published(), timeout=ANSWER_SECONDS, context=context)
     headers = {"Host": setting("WEEDWATCH_NAME", "localhost")}
     if token:
         headers["Authorization"] = f"Bearer {token}"
@@ -127,8 +144,8 @@ def predict(credential: str) -> dict[str, Any]:
 
 
 def say(found: dict[str, Any], key: str) -> None:
-    port = setting("WEEDWATCH_HTTPS_PORT", "443")
-    address = f"https://{setting('WEEDWATCH_NAME', 'localhost')}{'' if port == '443' else ':' + port}"
+    _, port = published()
+    address = f"https://{setting('WEEDWATCH_NAME', 'localhost')}{'' if port == 443 else f':{port}'}"
     if found:
         label, common = found["label"], found.get("common_name")
         name = f"{common} ({label})" if common else label
