@@ -10,6 +10,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 BASE, DEVELOPMENT, PRODUCTION = "compose.yaml", "deploy/compose.dev.yaml", "deploy/compose.prod.yaml"
+FILES = (BASE, DEVELOPMENT, PRODUCTION, "deploy/compose.gpu.yaml", "deploy/compose.logs.yaml")
 MADE_BY = "python -m tests.structure.generated"
 
 WHAT = {
@@ -41,7 +42,7 @@ VARIABLES = {
     "WEEDWATCH_HTTP_PORT": "Where plain HTTP is led to HTTPS.",
     "WEEDWATCH_HTTPS_PORT": "Where the service is.",
     "WEEDWATCH_GRAFANA_PORT": "Grafana, on this machine alone.",
-    "WEEDWATCH_CERTIFICATES": "Folder or volume with `fullchain.pem` and `privkey.pem`.",
+    "WEEDWATCH_EDGE_CERTIFICATES": "Folder or volume with `fullchain.pem` and `privkey.pem`.",
     "WEEDWATCH_AUTH": "`keys` or `oidc`, see [security.md](security.md).",
     "WEEDWATCH_MODEL": "The model that answers.",
     "WEEDWATCH_ANSWER_CACHE": "Answers that each replica keeps for pictures that come again.",
@@ -52,6 +53,7 @@ VARIABLES = {
     "WEEDWATCH_OBSERVABILITY": "Folder that `make alerts` or `python -m observability write` wrote.",
     "WEEDWATCH_ALERT_SECRETS": "Folder with the secrets of Alertmanager's channels.",
     "TORCHSERVE_MEMORY": "Most memory of TorchServe in production; a worker needs about half a gigabyte.",
+    "AWS_REGION": "Region of the bucket of `deploy/compose.logs.yaml`.",
     "TORCHSERVE_CPUS": "Most cores of TorchServe in production; not more than the machine has.",
     "EDGE_REQUESTS_PER_SECOND": "What the edge takes from one address, in a second.",
     "EDGE_BURST": "And at once after a pause.",
@@ -131,7 +133,7 @@ def services(name: str = BASE) -> dict[str, dict[str, Any]]:
 def variables() -> dict[str, str]:
     """Variable → default, as the files first name it."""
     found: dict[str, str] = {}
-    for file in (BASE, DEVELOPMENT, PRODUCTION):
+    for file in FILES:
         for name, default in re.findall(r"\$\{(\w+)(?::-([^}]*))?\}", (ROOT / file).read_text()):
             found.setdefault(name, default)
     return found

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from tests.structure import composed
+from control_plane.settings import variable_names
+from tests.structure import composed, generated
 
 
 def test_each_service_has_its_sentence_and_its_place_in_the_drawing() -> None:
@@ -16,6 +17,20 @@ def test_each_service_has_its_sentence_and_its_place_in_the_drawing() -> None:
 
 def test_each_variable_has_its_sentence() -> None:
     assert set(composed.VARIABLES) == set(composed.variables())
+
+
+def test_no_compose_file_is_left_out() -> None:
+    overlays = {f"deploy/{file.name}" for file in (composed.ROOT / "deploy").glob("compose.*.yaml")}
+    assert set(composed.FILES) == {composed.BASE, *overlays}
+
+
+def test_what_has_the_name_of_a_setting_is_that_setting() -> None:
+    """`make run` and the stack read the same `.env`."""
+    passed = [one.get("environment", {}) for one in composed.services().values()]
+    shared = {*variable_names(), *generated.OTHERS} & set(composed.variables())
+    assert "WEEDWATCH_MODEL" in shared
+    for name in shared:
+        assert any(str(each.get(name, "")).startswith(f"${{{name}:-") for each in passed), name
 
 
 @pytest.mark.parametrize("name", [composed.DEVELOPMENT, composed.PRODUCTION])

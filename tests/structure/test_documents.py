@@ -28,6 +28,15 @@ def texts() -> dict[Path, str]:
     return {file: file.read_text(errors="ignore") for file in tracked() if file.suffix not in {".jpg", ".png", ".pth"}}
 
 
+def test_contributing_lists_what_is_generated() -> None:
+    (line,) = [each for each in (ROOT / "CONTRIBUTING.md").read_text().splitlines() if "Generated files" in each]
+    folder = "deploy/nginx/"
+    listed = re.findall(r"`([^` ]+)`", line.split(" are written by ")[0])
+    for name in generated.texts():
+        short = name.removeprefix(folder)
+        assert any(short == each or (each.endswith("/") and short.startswith(each)) for each in listed), name
+
+
 @pytest.mark.parametrize("name", sorted(generated.texts()))
 def test_a_page_made_from_code_is_current(name: str) -> None:
     assert (ROOT / name).read_text() == generated.texts()[name], "run: python -m tests.structure.generated"
