@@ -2,14 +2,13 @@
 
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 
 import httpx2
@@ -18,6 +17,7 @@ from tests.proofs import harness
 from tests.proofs.harness import Context
 from tests.proofs.results import Figure, at_most, for_the_record, is_true, none_of
 from tests.proofs.samples import samples
+from tests.proofs.stack_lines import at_the_edge
 from tests.proofs.stack_lines.ground import images, ready_engine
 from tests.stack import probing, wrong
 from tests.stack.docker import Docker
@@ -30,7 +30,6 @@ READY_SECONDS = 240.0
 BACK_SECONDS = 60.0
 ALERT_SECONDS = 120.0
 UPLOAD_SECONDS = 240.0
-RENEWED_SECONDS = 60.0
 OVERLAYS = (
     "deploy/compose.prod.yaml",
     "deploy/compose.dev.yaml",
@@ -73,7 +72,7 @@ def _run(context: Context, made: Project) -> list[Figure]:
     with ExitStack() as stack:
         made.start_sink(PYTHON)
         stack.callback(made.end_sink)
-        figures += _edge(context, made)
+        figures += at_the_edge.answers(context, made)
         request_id, row = _prediction(context, made)
         figures += row
         figures += _watched(made)
@@ -83,98 +82,6 @@ def _run(context: Context, made: Project) -> list[Figure]:
         figures += _alert(context, made)
     figures += _kept(context, made, request_id)
     return figures
-
-
-def _edge(context: Context, made: Project) -> list[Figure]:
-    said = made.docker.attempt("exec", made.container("edge")["Id"], "nginx", "-t")
-    faults: list[str] = []
-
-    def must(name: str, claim: bool) -> None:
-        if not claim:
-            faults.append(name)
-
-    with made.client() as http:
-        page, redirect = http.get("/"), http.get(f"http://127.0.0.1:{made.http_port}/info?x=1")
-        must(
-            "http leads to https",
-            redirect.status_code == 301
-            and redirect.headers["Location"] == f"https://127.0.0.1:{made.https_port}/info?x=1",
-        )
-        must("the page is there", page.status_code == 200 and "<title>" in page.text)
-        for name in ("Strict-Transport-Security", "Content-Security-Policy", "X-Content-Type-Options", "Cache-Control"):
-            must(f"the page has {name}", name in page.headers)
-        info = http.get("/info")
-        must("the service answers", info.status_code == 200)
-        must("HSTS of the service", "Strict-Transport-Security" in info.headers)
-        script = http.get("/ui/app.js", headers={"Accept-Encoding": "gzip"})
-        must("scripts are packed", script.headers.get("Content-Encoding") == "gzip")
-        for path in ("/ui/vendor/preact.js", "/docs", "/redoc", "/openapi.json", "/health/ready"):
-            must(f"{path} is there", http.get(path).status_code == 200)
-        for path in ("/metrics", "/metrics/torchserve", "/metrics/"):
-            closed = http.get(path)
-            must(f"{path} is closed", closed.status_code == 403 and closed.json()["code"] == "forbidden")
-        must(
-            "a body that is too large is refused",
-            http.post("/predict", content=b"x" * (35 * 2**20), headers={"Content-Type": "image/jpeg"}).json()["code"]
-            == "file_too_large",
-        )
-        must("HTTP/2 is offered", _offers_http2(made))
-        must("admin work is open to operators", http.get("/keys").status_code == 200)
-        with _nobody_is_operator(made):
-            for method, path in (("GET", "/keys"), ("HEAD", "/audit"), ("DELETE", "/history"), ("GET", "/%6beys")):
-                must(f"{method} {path} is closed to others", http.request(method, path).status_code == 403)
-            must("the rest is open to others", http.get("/info").status_code == 200)
-    return [
-        is_true("a renewed certificate is taken up", _renewed(made)),
-        is_true("nginx -t", said.returncode == 0, said.stderr.strip().splitlines()[-1]),
-        none_of("faults of what the edge answers", faults, 24, context.say),
-    ]
-
-
-@contextmanager
-def _nobody_is_operator(made: Project) -> Iterator[None]:
-    listed = made.folder / "deploy" / "nginx" / "operators.conf"
-    before = listed.read_text()
-    try:
-        listed.write_text("# nobody\n")
-        made.compose("restart", "edge")
-        wait_for(READY_SECONDS, partial(_is_up, made))
-        yield
-    finally:
-        listed.write_text(before)
-        made.compose("restart", "edge")
-        wait_for(READY_SECONDS, partial(_is_up, made))
-
-
-def _is_up(made: Project) -> bool:
-    try:
-        with made.client() as http:
-            return http.get("/health/live").status_code == 200
-    except httpx2.HTTPError:
-        return False
-
-
-def _renewed(made: Project) -> bool:
-    where = ("127.0.0.1", made.https_port)
-    before = ssl.get_server_certificate(where, timeout=30)
-    remove = "import pathlib; [each.unlink() for each in pathlib.Path('/certificates').iterdir()]"
-    once = ("run", "--rm", "-T", "--no-deps")
-    made.compose(*once, "--entrypoint", "python", "certificate", "-c", remove)
-    made.compose(*once, "certificate")
-    vars(made).pop("trust", None)
-    return bool(wait_for(RENEWED_SECONDS, lambda: ssl.get_server_certificate(where, timeout=30) != before))
-
-
-def _offers_http2(made: Project) -> bool:
-    context = ssl.create_default_context(
-        cadata=made.compose("exec", "-T", "edge", "cat", "/certificates/fullchain.pem")
-    )
-    context.set_alpn_protocols(["h2", "http/1.1"])
-    with (
-        socket.create_connection(("127.0.0.1", made.https_port), 30) as plain,
-        context.wrap_socket(plain, server_hostname="localhost") as secure,
-    ):
-        return secure.selected_alpn_protocol() == "h2" and secure.version() == "TLSv1.3"
 
 
 def _prediction(context: Context, made: Project) -> tuple[str, list[Figure]]:
@@ -318,13 +225,19 @@ def _told(made: Project, status: str) -> bool:
 
 
 def _kept(context: Context, made: Project, request_id: str) -> list[Figure]:
+    figures = [at_the_edge.unreachable(context, made)]
     made.compose("down", "--timeout", "60", seconds=300)
     volumes = [each for each in made.left() if each.endswith(("_postgres", "_state", "_models"))]
-    context.say("make up, again")
-    made.deploy("up", "--wait-seconds", str(int(READY_SECONDS)), *SERVICES)
-    with made.client() as http:
-        again = http.get(f"/history/{request_id}")
+    context.say("make up, again, with a certificate of one's own")
+    with at_the_edge.own_certificate(made) as own:
+        made.deploy("up", "--wait-seconds", str(int(READY_SECONDS)), *SERVICES)
+        vars(made).pop("trust", None)
+        shown = ssl.get_server_certificate(("127.0.0.1", made.https_port), timeout=30)
+        with made.client() as http:
+            again = http.get(f"/history/{request_id}")
     return [
+        *figures,
+        is_true("a certificate of one's own, from a folder", ssl.PEM_cert_to_DER_cert(shown) == own),
         is_true("volumes after `down`", len(volumes) == 3, ", ".join(volumes)),
         is_true("the row, after `down` and `up`", again.status_code == 200),
     ]
