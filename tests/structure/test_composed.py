@@ -1,10 +1,16 @@
 """docs/ports.md leaves out no service, no variable and no published port of the Compose files."""
 
+import http.server
 import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from control_plane.settings import variable_names
+from deploy import building
 from tests.structure import composed, generated
 
 
@@ -70,3 +76,46 @@ def test_our_images_are_pulled_under_no_bare_name() -> None:
     ours = {name: one for name, one in composed.services().items() if one["image"].startswith("weedwatch/")}
     assert len(ours) >= 5
     assert {name: one.get("pull_policy") for name, one in ours.items()} == dict.fromkeys(ours, "never")
+
+
+def test_each_service_that_stays_has_a_health_check() -> None:
+    """Its own, or its image's; but backups, whose work an alert looks at."""
+    dockerfiles = {f"weedwatch/{image.name}": image.dockerfile for image in building.IMAGES}
+    without = set()
+    for name, one in composed.services().items():
+        if one["restart"] == "no":
+            continue
+        dockerfile = dockerfiles.get(one["image"].split(":")[0])
+        of_image = dockerfile and "HEALTHCHECK" in (composed.ROOT / building.DOCKERFILES / dockerfile).read_text()
+        own = one.get("healthcheck", {})
+        if own.get("disable") or not (own.get("test") or of_image):
+            without.add(name)
+    assert without == {"backup"}
+
+
+def test_alloy_s_health_check_tells_ready_from_not_ready() -> None:
+    """As bash runs it in the container, at another port."""
+    *_, command = composed.services()["alloy"]["healthcheck"]["test"]
+    for status in (200, 503):
+        with server(status) as port:
+            done = subprocess.run(["bash", "-c", command.replace("12345", str(port))], check=False, timeout=30)
+        assert (done.returncode == 0) == (status == 200)
+    assert subprocess.run(["bash", "-c", command.replace("12345", "9")], check=False, timeout=30).returncode != 0
+
+
+@contextmanager
+def server(status: int) -> Iterator[int]:
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if self.path == "/-/ready" else 404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing: the test's output is not for it."""
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
