@@ -248,6 +248,11 @@ class Metrics:
             "When the newest backup was made; 0: none yet.",
             registry=registry,
         )
+        self.oldest_record = Gauge(
+            "weedwatch_oldest_record_timestamp_seconds",
+            "When the oldest record that is kept was made; 0: there is none.",
+            registry=registry,
+        )
         self.certificate_expiry = Gauge(
             "weedwatch_certificate_expiry_timestamp_seconds",
             "When a watched certificate ends; 0: it cannot be read.",

@@ -1,4 +1,7 @@
-"""When the newest backup was made, for the metrics. Backups themselves are made beside the service (`backup/`)."""
+"""When the newest backup was made, and since when there is something to lose, for the metrics.
+
+Backups themselves are made beside the service (`backup/`).
+"""
 
 import asyncio
 import logging
@@ -28,6 +31,13 @@ async def newest(connection: Connection) -> datetime | None:
     return row[0] if row else None
 
 
+async def oldest_record(connection: Connection) -> datetime | None:
+    """When it was made; ids are in the order of time."""
+    cursor = await connection.execute("SELECT created_at FROM predictions ORDER BY request_id LIMIT 1")
+    row = await cursor.fetchone()
+    return row[0] if row else None
+
+
 class NewestBackup:
     def __init__(self, database: Database, metrics: Metrics) -> None:
         self._database = database
@@ -46,11 +56,12 @@ class NewestBackup:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:
-        """Tell the metrics; 0 when there is none."""
+        """Tell the metrics; 0 for what there is none of."""
 
-        async def found() -> datetime | None:
+        async def found() -> tuple[datetime | None, datetime | None]:
             async with self._database.connection() as connection:
-                return await newest(connection)
+                return await newest(connection), await oldest_record(connection)
 
-        mark = await within(self._database.timeout_seconds, found())
-        self._metrics.newest_backup.set(mark.timestamp() if mark else 0)
+        backup, record = await within(self._database.timeout_seconds, found())
+        self._metrics.newest_backup.set(backup.timestamp() if backup else 0)
+        self._metrics.oldest_record.set(record.timestamp() if record else 0)

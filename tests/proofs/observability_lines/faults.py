@@ -247,6 +247,20 @@ def backup_old(watch: Watched) -> Iterator[None]:
 
 
 @contextmanager
+def backup_never_made(watch: Watched) -> Iterator[None]:
+    """No backup is known, and the oldest record is three days old; then one is made."""
+    watch.postgres.execute("DELETE FROM backups")
+    watch.postgres.execute(
+        "UPDATE predictions SET created_at = now() - interval '3 days'"
+        " WHERE request_id = (SELECT request_id FROM predictions ORDER BY request_id LIMIT 1)"
+    )
+    try:
+        yield
+    finally:
+        watch.postgres.execute("INSERT INTO backups (id, mark, bytes) VALUES ('first', now(), 1)")
+
+
+@contextmanager
 def quarantine_frozen(watch: Watched) -> Iterator[None]:
     with frozen([each.pid for each in watch.stack.processes("quarantine")]):
         archive = watch.place.archive.read_bytes()
@@ -338,6 +352,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("a record in the spool is damaged", ("RecordsPutAside",), record_damaged),
     Fault("the table is locked and many read", ("DatabasePoolExhausted",), pool_exhausted),
     Fault("the newest row of the audit vanishes", ("AuditBroken",), audit_cut),
+    Fault("there never was a backup, and records are three days old", ("BackupOld",), backup_never_made),
     Fault("the newest backup is three days old", ("BackupOld",), backup_old),
     # Versions.
     Fault("a worker is killed and cannot come back", ("WorkersMissing",), workers_lost),
