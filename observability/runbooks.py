@@ -127,8 +127,12 @@ def _page(alert: Alert) -> str:
             "",
             *_case("It fires", alert.fires),
             *_case("It is quiet", alert.quiet),
-            f"`make prove-observability CASE={alert.name}` provokes it, by a real fault where one can be "
-            "made, and sees it fire, arrive and resolve.",
+            f"`make prove-observability CASE={alert.name}` "
+            + (
+                "sees it fire and arrive; it never resolves."
+                if alert.name == WATCHDOG
+                else "provokes it, by a real fault where one can be made, and sees it fire, arrive and resolve."
+            ),
             "",
         ]
     )

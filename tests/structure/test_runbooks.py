@@ -11,6 +11,7 @@ from observability import generate, runbooks
 from observability.channels import VARIABLES
 from observability.topics import ALERTS
 from tests import documented
+from tests.proofs.observability_lines.line_1_prover import ALWAYS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / runbooks.FOLDER).glob("*.md"))
@@ -24,6 +25,11 @@ def test_every_alert_has_a_page_and_every_page_an_alert() -> None:
 def test_pages_are_current() -> None:
     for name, text in generate.elsewhere().items():
         assert (ROOT / name).read_text() == text, f"{name}: run `python -m observability write`"
+
+
+def test_only_what_always_fires_is_not_said_to_resolve() -> None:
+    promise = "fire, arrive and resolve"
+    assert {page.stem for page in PAGES if promise not in page.read_text()} == {"README", *ALWAYS}
 
 
 @by_page
