@@ -14,7 +14,11 @@ _NOTE = "<!-- Made by `python -m observability write`. -->"
 
 _OLD_LIMITS = (
     ("P95 under 2 s", "LatencyP95High", "kept; and 99 % under half a second is an objective"),
-    ("confidence under 60 %", "ConfidenceLow", "kept, as the median of an hour: single unsure answers are normal"),
+    (
+        "confidence under 60 %",
+        "ConfidenceLow",
+        f"kept, as the median of {limits.CONFIDENCE_WINDOW}: single unsure answers are normal",
+    ),
     ("majority class over 80 %", "MajorityClass", "kept, with a least number of answers"),
     ("disk over 80 %", "DiskFilling", "kept"),
     ("database up 99.9 % of the time", "ErrorBudgetBurnsFast", "kept, as an objective with four burn rates"),

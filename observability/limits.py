@@ -32,6 +32,7 @@ CERTIFICATE_DAYS = 14
 CERTIFICATE_CRITICAL_DAYS = 3
 
 CONFIDENCE_MEDIAN = 0.6
+CONFIDENCE_WINDOW = "30m"
 MAJORITY_RATIO = 0.8
 LEAST_PREDICTIONS = 20
 """Below so many in the window a share or a median says nothing."""

@@ -315,9 +315,11 @@ TOPIC = Topic(
     alerts=(
         Alert(
             "ConfidenceLow",
-            "(histogram_quantile(0.5, sum by (le, model, version) (rate(weedwatch_prediction_confidence_bucket[30m])))"
+            "(histogram_quantile(0.5, sum by (le, model, version)"
+            f" (rate(weedwatch_prediction_confidence_bucket[{limits.CONFIDENCE_WINDOW}])))"
             f" < {limits.CONFIDENCE_MEDIAN})"
-            " and sum by (model, version) (increase(weedwatch_prediction_confidence_count[30m]))"
+            " and sum by (model, version)"
+            f" (increase(weedwatch_prediction_confidence_count[{limits.CONFIDENCE_WINDOW}]))"
             f" >= {limits.LEAST_PREDICTIONS}",
             "info",
             "Version {{ $labels.version }} of {{ $labels.model }} is unsure of most pictures.",

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from observability import rules
+from observability import alert_page, rules
 from observability.alertmanager import parsed
 from observability.dashboards import place_of
 from observability.parts import Alert, Case, seconds
@@ -60,6 +60,12 @@ def test_what_an_alert_holds_back_exists_and_is_not_louder(alert: Alert) -> None
         other = known[parsed(covered)[0]]
         assert LOUDNESS[other.severity] <= LOUDNESS[alert.severity], f"{alert.name} would hide {other.name}"
         assert alert.name not in {parsed(each)[0] for each in other.covers}, "each would hide the other"
+
+
+def test_the_page_says_the_window_that_the_rule_has() -> None:
+    (low,) = (each for each in ALERTS if each.name == "ConfidenceLow")
+    (said,) = re.findall(r"the median of (\w+):", alert_page.alerts())
+    assert set(re.findall(r"\[(\w+)\]", low.expr)) == {said}
 
 
 def test_names_are_used_once() -> None:
