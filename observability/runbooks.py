@@ -17,6 +17,28 @@ _NOTE = "<!-- Made by `python -m observability write` from observability/topics.
 SIGNS = {"critical": "🔴", "warning": "🟡", "info": "🔵"}
 
 
+_COMPOSE, _CLUSTER = "docker compose", "kubectl -n weedwatch"
+ELSEWHERE = (
+    ("`weedwatch …`",
+     f"`{_COMPOSE} exec -e WEEDWATCH_TOKEN_FILE=/run/secrets/admin_token control-plane-1 python -m weedwatch …`",
+     f"`{_CLUSTER} exec control-plane-0 -- env WEEDWATCH_TOKEN_FILE=/run/secrets/weedwatch/admin_token "
+     "python -m weedwatch …`"),
+    ("`make run`, `standalone status`", f"`make up`, `{_COMPOSE} ps`", f"`{_CLUSTER} get pods`"),
+    ("`python -m backup make`", f"`{_COMPOSE} run --rm backup make`",
+     f"`{_CLUSTER} create job --from=cronjob/backup backup-now`"),
+    ("`logs/control_plane.log`", f"`{_COMPOSE} logs control-plane-1`", f"`{_CLUSTER} logs control-plane-0`"),
+    ("`logs/torchserve.log`, `logs/handler.log`", f"`{_COMPOSE} logs torchserve`", f"`{_CLUSTER} logs torchserve-0`"),
+    ("`logs/postgres.log`", f"`{_COMPOSE} logs postgres`", "the database's own"),
+    ("`logs/quarantine.log`", f"`{_COMPOSE} logs quarantine`", f"`{_CLUSTER} logs deployment/quarantine`"),
+    ("`logs/alertmanager.log`", f"`{_COMPOSE} logs alertmanager`", "your Alertmanager's"),
+    ("`logs/supervisor.log` (what died, and was started again)", f"`{_COMPOSE} ps --all`",
+     f"`{_CLUSTER} get pods`, `{_CLUSTER} describe pod NAME`"),
+    ("`.weedwatch/`", "the volume `state`, in a control plane `/state`", "the same, a volume of each pod"),
+)  # fmt: skip
+"""What the pages say, as it is under `make run`; what stands for it in the Compose stack, and in a cluster."""
+_UNLIKE = re.compile(r"`(logs/|weedwatch |make run|\.weedwatch|\.venv/bin/python -m standalone|python -m backup)")
+
+
 def ui_file() -> str:
     """`ui/runbooks.json`: a list of {name, severity, summary, meaning, steps}, in the order of the topics.
 
@@ -66,9 +88,19 @@ def _index() -> str:
         "",
         "What to do when an alert fires: a page for each. Who is told, and how often: [alerts.md](../alerts.md).",
         "",
-        "`weedwatch` is `.venv/bin/weedwatch` ([which service it asks](../commands.md)). `logs/` is in the state "
-        "folder, `.weedwatch/logs/`. Replace `plants`, `1` and `2` by your model and versions. Panels and "
+        "Replace `plants`, `1` and `2` by your model and versions. Panels and "
         "dashboards are Grafana's ([dashboards.md](../dashboards.md)), which `make observe` does not start.",
+        "",
+        "## In containers",
+        "",
+        "The pages name what there is under `make run`: `weedwatch` is `.venv/bin/weedwatch` ([which service it "
+        "asks](../commands.md)), `logs/` is in the state folder, `.weedwatch/logs/`. Elsewhere stands for it:",
+        "",
+        "| Under `make run` | In the Compose stack | In a cluster |",
+        "|---|---|---|",
+        *(f"| {' | '.join(row)} |" for row in ELSEWHERE),
+        "",
+        "## The pages",
         "",
         "| Alert | Severity | What is the matter |",
         "|---|---|---|",
@@ -101,6 +133,11 @@ def _page(alert: Alert) -> str:
             "",
             *(f"{number}. {step}" for number, step in enumerate(alert.steps, 1)),
             "",
+            *(
+                ["In the Compose stack or a cluster: [what stands for these commands](README.md#in-containers).", ""]
+                if any(_UNLIKE.search(step) for step in alert.steps)
+                else []
+            ),
             "## Where to look",
             "",
             f"Panel “{panel.title}” of the dashboard “{dashboard}”: `/d/weedwatch-{key}?viewPanel={number}` in "

@@ -12,9 +12,11 @@ from observability.channels import VARIABLES
 from observability.topics import ALERTS
 from tests import documented
 from tests.proofs.observability_lines.line_1_prover import ALWAYS
+from tests.structure import composed
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / runbooks.FOLDER).glob("*.md"))
+CLIENT = {"WEEDWATCH_TOKEN_FILE"}  # of `weedwatch` itself: docs/commands.md
 by_page = pytest.mark.parametrize("page", PAGES, ids=lambda each: each.stem)
 
 
@@ -48,11 +50,23 @@ def test_what_a_runbook_names_exists(page: Path) -> None:
         assert (ROOT / module / "__main__.py").exists(), module
     for path in re.findall(r"\bdocs/[\w./-]+\.md", text):
         assert (ROOT / path).exists(), path
-    assert set(re.findall(r"\bWEEDWATCH_[A-Z_]+", text)) <= set(variable_names()) | set(own_variables()) | set(
-        VARIABLES
-    )
+    known = {*variable_names(), *own_variables(), *VARIABLES, *CLIENT}
+    assert set(re.findall(r"\bWEEDWATCH_[A-Z_]+", text)) <= known
     names = set(re.findall(r"runbook of ([A-Z]\w+)", text))
     assert names <= {alert.name for alert in ALERTS}
+
+
+@by_page
+def test_a_log_of_a_runbook_can_be_read_in_containers_too(page: Path) -> None:
+    there = " ".join(row[0] for row in runbooks.ELSEWHERE)
+    assert set(re.findall(r"`logs/[\w.]+`", page.read_text())) <= set(re.findall(r"`logs/[\w.]+`", there))
+
+
+def test_what_stands_for_it_in_the_stack_names_its_services() -> None:
+    text = " ".join(row[1] for row in runbooks.ELSEWHERE)
+    named = re.findall(r"docker compose (?:logs|exec -e \S+|run --rm) ([a-z][\w-]+)", text)
+    assert len(named) >= 6
+    assert set(named) <= set(composed.services())
 
 
 def test_a_command_that_is_none_is_noticed() -> None:
