@@ -4,7 +4,7 @@ Grafana expands `$NAME` and `$__file{PATH}` in these files, and reads `$$` as `$
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from observability import limits
 from observability.dashboards import place_of
@@ -18,6 +18,43 @@ FOLDER = "Weedwatch"
 ORGANISATION = 1
 RECEIVER = "alertmanager"
 INTERVAL = "1m"
+
+
+@dataclass(frozen=True)
+class OwnAlert:
+    """An alert that Grafana itself evaluates; `panel` is the key of the one that shows it."""
+
+    name: str
+    severity: Literal["critical", "warning", "info"]
+    summary: str
+    meaning: str
+    steps: tuple[str, ...]
+    panel: str
+
+
+AWAY = OwnAlert(
+    "GrafanaReachesNoDatabase",
+    "warning",
+    "Grafana does not reach PostgreSQL.",
+    "Panels that show records are empty. The service itself has its own alert, DatabaseDown.",
+    (
+        "DatabaseDown fires too: begin there.",
+        f"Else it is Grafana's own way: the role {ROLE}, its password, its limit of connections, the network.",
+    ),
+    "database-size",
+)
+BURST = OwnAlert(
+    "ErrorLinesBurst",
+    "warning",
+    "Many lines of level ERROR were written.",
+    "More in five minutes than a calm service writes in a day, of any part, also of those without metrics.",
+    (
+        "See which service on the logs dashboard, and its newest errors.",
+        "The first of them explains the others: sort by time.",
+    ),
+    "logs-errors",
+)
+OWN_ALERTS = (AWAY, BURST)
 
 
 @dataclass(frozen=True)
@@ -175,65 +212,49 @@ def alerting(sources: Sources, places: Places) -> dict[str, Any]:
 def _database_away(places: Places) -> dict[str, Any]:
     return _rule(
         "weedwatch-database-away",
-        "GrafanaReachesNoDatabase",
+        AWAY,
         {"rawSql": "SELECT 1 AS value", "format": "table", "rawQuery": True, "editorMode": "code"},
         POSTGRES_TYPE,
         below=1,
-        severity="warning",
-        panel="database-size",
         wait="5m",
         # No answer is what it is about.
         without_data="Alerting",
         places=places,
-        summary="Grafana does not reach PostgreSQL.",
-        description="Panels that show records are empty. The service itself has its own alert, DatabaseDown.",
-        what_to_do="1. DatabaseDown fires too: begin there.\n"
-        f"2. Else it is Grafana's own way: the role {ROLE}, its password, its limit of connections, the network.",
     )
 
 
 def _error_burst(places: Places) -> dict[str, Any]:
     return _rule(
         "weedwatch-error-burst",
-        "ErrorLinesBurst",
+        BURST,
         {"expr": f'sum(count_over_time({{level=~"{BAD}"}}[5m]))', "queryType": "instant", "editorMode": "code"},
         LOKI_TYPE,
         above=limits.ERROR_LINES,
-        severity="warning",
-        panel="logs-errors",
         wait="1m",
         # No such line is what is hoped for.
         without_data="OK",
         places=places,
-        summary="Many lines of level ERROR were written.",
-        description="More in five minutes than a calm service writes in a day, of any part, also of those without "
-        "metrics.",
-        what_to_do="1. See which service on the logs dashboard, and its newest errors.\n"
-        "2. The first of them explains the others: sort by time.",
     )
 
 
 def _rule(
     uid: str,
-    title: str,
+    alert: OwnAlert,
     query: dict[str, Any],
     kind: str,
     *,
-    severity: str,
-    panel: str,
     wait: str,
     without_data: str,
     places: Places,
     below: float | None = None,
     above: float | None = None,
-    **annotations: str,
 ) -> dict[str, Any]:
     """A query A of a data source, and a condition C on its newest value."""
-    dashboard, number = place_of(panel)
+    dashboard, number = place_of(alert.panel)
     evaluator = {"type": "lt", "params": [below]} if below is not None else {"type": "gt", "params": [above]}
     return {
         "uid": uid,
-        "title": title,
+        "title": alert.name,
         "condition": "C",
         "data": [
             {
@@ -260,6 +281,12 @@ def _rule(
         "for": wait,
         "dashboardUid": f"weedwatch-{dashboard}",
         "panelId": number,
-        "labels": {"severity": severity, "topic": "grafana", "origin": "grafana"},
-        "annotations": {**annotations, "dashboard_url": places.panel(dashboard, number)},
+        "labels": {"severity": alert.severity, "topic": "grafana", "origin": "grafana"},
+        "annotations": {
+            "summary": alert.summary,
+            "description": alert.meaning,
+            "what_to_do": "\n".join(f"{number}. {step}" for number, step in enumerate(alert.steps, 1)),
+            "dashboard_url": places.panel(dashboard, number),
+            "runbook_url": places.runbook(alert.name),
+        },
     }

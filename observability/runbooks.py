@@ -8,6 +8,7 @@ from observability.alertmanager import WATCHDOG, parsed
 from observability.dashboards import DASHBOARDS, place_of
 from observability.limits import REPEAT
 from observability.parts import Alert, Case, Panel
+from observability.provisioning import OWN_ALERTS, OwnAlert
 from observability.rules import INTERVAL_SECONDS
 from observability.topics import ALERTS, PANELS
 
@@ -36,6 +37,7 @@ ELSEWHERE = (
     ("`.weedwatch/`", "the volume `state`, in a control plane `/state`", "the same, a volume of each pod"),
 )  # fmt: skip
 """What the pages say, as it is under `make run`; what stands for it in the Compose stack, and in a cluster."""
+_BOOKS: tuple[Alert | OwnAlert, ...] = (*ALERTS, *OWN_ALERTS)
 _UNLIKE = re.compile(r"`(logs/|weedwatch |make run|\.weedwatch|\.venv/bin/python -m standalone|python -m backup)")
 
 
@@ -52,7 +54,7 @@ def ui_file() -> str:
             "meaning": alert.meaning,
             "steps": list(alert.steps),
         }
-        for alert in ALERTS
+        for alert in _BOOKS
     ]
     return json.dumps(books, ensure_ascii=False, indent=1) + "\n"
 
@@ -64,7 +66,8 @@ def plain(summary: str) -> str:
 def pages() -> dict[str, str]:
     """Path → text: a page for each alert, and one that lists them."""
     books = {f"{FOLDER}/{alert.name}.md": _page(alert) for alert in ALERTS}
-    return {f"{FOLDER}/README.md": _index(), **books}
+    own = {f"{FOLDER}/{alert.name}.md": _own_page(alert) for alert in OWN_ALERTS}
+    return {f"{FOLDER}/README.md": _index(), **books, **own}
 
 
 def panel_of(alert: Alert) -> tuple[Panel, str]:
@@ -106,7 +109,7 @@ def _index() -> str:
         "|---|---|---|",
         *(
             f"| [{alert.name}]({alert.name}.md) | {SIGNS[alert.severity]} {alert.severity} | {plain(alert.summary)} |"
-            for alert in ALERTS
+            for alert in _BOOKS
         ),
     ]
     return "\n".join(lines) + "\n"
@@ -170,6 +173,38 @@ def _page(alert: Alert) -> str:
                 if alert.name == WATCHDOG
                 else "provokes it, by a real fault where one can be made, and sees it fire, arrive and resolve."
             ),
+            "",
+        ]
+    )
+
+
+def _own_page(alert: OwnAlert) -> str:
+    key, number = place_of(alert.panel)
+    return "\n".join(
+        [
+            f"# {alert.name}",
+            "",
+            _NOTE,
+            "",
+            f"{SIGNS[alert.severity]} **{alert.severity}**, of Grafana itself, which hands it to Alertmanager.",
+            "",
+            alert.summary,
+            "",
+            "## What it means",
+            "",
+            alert.meaning,
+            "",
+            "## What to do",
+            "",
+            *(f"{at}. {step}" for at, step in enumerate(alert.steps, 1)),
+            "",
+            "## Where to look",
+            "",
+            f"`/d/weedwatch-{key}?viewPanel={number}` in Grafana.",
+            "",
+            "## How it is tested",
+            "",
+            "Its file is checked (`tests/unit/observability/test_provisioning.py`); Grafana is not run.",
             "",
         ]
     )

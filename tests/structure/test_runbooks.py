@@ -1,5 +1,6 @@
 """A page for each alert, and on it nothing that cannot be done."""
 
+import json
 import re
 from pathlib import Path
 
@@ -7,8 +8,10 @@ import pytest
 
 from backup.settings import own_variables
 from control_plane.settings import variable_names
-from observability import generate, runbooks
+from observability import generate, provisioning, runbooks
 from observability.channels import VARIABLES
+from observability.places import Places
+from observability.provisioning import OWN_ALERTS
 from observability.topics import ALERTS
 from tests import documented
 from tests.proofs.observability_lines.line_1_prover import ALWAYS
@@ -16,12 +19,22 @@ from tests.structure import composed
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / runbooks.FOLDER).glob("*.md"))
+OWN = {alert.name for alert in OWN_ALERTS}
+NAMES = {alert.name for alert in ALERTS} | OWN
 CLIENT = {"WEEDWATCH_TOKEN_FILE"}  # of `weedwatch` itself: docs/commands.md
 by_page = pytest.mark.parametrize("page", PAGES, ids=lambda each: each.stem)
 
 
 def test_every_alert_has_a_page_and_every_page_an_alert() -> None:
-    assert {page.stem for page in PAGES} == {alert.name for alert in ALERTS} | {"README"}
+    assert {page.stem for page in PAGES} == {*NAMES, "README"}
+
+
+def test_alerts_of_grafana_lead_to_their_pages() -> None:
+    (group,) = provisioning.alerting(provisioning.Sources(), Places("https://weeds.example"))["groups"]
+    books = {each["name"] for each in json.loads((ROOT / "ui/runbooks.json").read_text())}
+    for rule in group["rules"]:
+        assert rule["annotations"]["runbook_url"] == f"https://weeds.example/#/runbooks/{rule['title']}"
+        assert rule["title"] in books & OWN
 
 
 def test_pages_are_current() -> None:
@@ -31,7 +44,7 @@ def test_pages_are_current() -> None:
 
 def test_only_what_always_fires_is_not_said_to_resolve() -> None:
     promise = "fire, arrive and resolve"
-    assert {page.stem for page in PAGES if promise not in page.read_text()} == {"README", *ALWAYS}
+    assert {page.stem for page in PAGES if promise not in page.read_text()} == {"README", *ALWAYS, *OWN}
 
 
 @by_page
@@ -53,7 +66,7 @@ def test_what_a_runbook_names_exists(page: Path) -> None:
     known = {*variable_names(), *own_variables(), *VARIABLES, *CLIENT}
     assert set(re.findall(r"\bWEEDWATCH_[A-Z_]+", text)) <= known
     names = set(re.findall(r"runbook of ([A-Z]\w+)", text))
-    assert names <= {alert.name for alert in ALERTS}
+    assert names <= NAMES
 
 
 @by_page
