@@ -86,6 +86,35 @@ def test_an_edge_that_is_not_published_is_said(monkeypatch: pytest.MonkeyPatch, 
         up.published()
 
 
+def starts_with(folder: Path, *states: str) -> None:
+    """`docker compose up` fails, and `ps` tells these."""
+    (folder / "docker").write_text(
+        '#!/bin/sh\n[ "$2" = ps ] || exit 1\ncat <<END\n' + "\n".join(("edge running healthy 0", *states)) + "\nEND\n"
+    )
+
+
+def test_what_only_watches_may_be_unwell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    starts_with(tmp_path, "certificate exited  0", "backup running  0", "loki running unhealthy 0", "alloy exited  1")
+    up.start([], 300)
+    assert "Not healthy: alloy, loki. The service goes on without" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "states", [(), ("loki running unhealthy 0", "control-plane-1 running starting 0"), ("archives exited  1",)]
+)
+def test_what_serves_must_be_well(tmp_path: Path, states: tuple[str, ...]) -> None:
+    starts_with(tmp_path, *states)
+    with pytest.raises(CannotDeploy, match="compose up"):
+        up.start([], 300)
+
+
+def test_what_only_watches_serves_nobody() -> None:
+    services = composed.services()
+    needed = {name for each in services.values() for name in each.get("depends_on", ())}
+    assert set(services) >= up.WATCHING
+    assert not {each for each in up.WATCHING if each in needed} - {"docker-proxy"}
+
+
 @pytest.mark.parametrize("name", [composed.BASE, composed.DEVELOPMENT])
 def test_the_port_that_is_asked_for_is_the_edges_with_tls(name: str) -> None:
     assert ("edge", up.TLS_PORT) in [(service, inner) for service, _, inner in composed.published(name)]
