@@ -6,6 +6,7 @@ import email.message
 import json
 import socketserver
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ from tests.monitoring import Alertmanager, Sink, running_alertmanager, running_s
 from tests.waiting import wait_until
 
 SECONDS = 60.0
+ROOT = Path(__file__).parents[3]
 FACTOR = 30
 BY_NAME = {alert.name: alert for alert in ALERTS}
 
@@ -131,6 +133,22 @@ def test_the_configuration_is_taken(tmp_path: Path, all_set: bool) -> None:
     assert said.returncode == 0, said.stdout + said.stderr
     assert "4 receivers" in said.stdout
     assert "1 templates" in said.stdout
+
+
+def test_what_the_image_says_for_the_stack_is_taken(tmp_path: Path) -> None:
+    generate.write(tmp_path, generate.monitoring(Setup()))
+    said = subprocess.run(
+        [sys.executable, "-S", "-m", "observability.told"],
+        cwd=ROOT,
+        env={"SLACK_WEBHOOK_URL_FILE": _secret(tmp_path, "slack", "https://slack.example/x")},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    (tmp_path / "alertmanager" / "alertmanager.yml").write_text(said.stdout)
+    checked = amtool(tmp_path, "check-config", "alertmanager/alertmanager.yml")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 @pytest.mark.parametrize(
