@@ -26,6 +26,8 @@ class Targets:
     """Those with an address of their own; none where they are behind sockets and the control plane passes on theirs."""
     control_planes_file: str | None = None
     """Pattern of files that list the control planes, instead: they may come and go."""
+    edge: str | None = None
+    """nginx in front of them, where there is one."""
     credentials_file: str | None = None
     """A key with the scope `read`, where the metrics have no port of their own and callers need credentials."""
 
@@ -35,6 +37,7 @@ COMPOSE = Targets(
     prometheus="127.0.0.1:9090",
     alertmanager="alertmanager:9093",
     control_planes_file="/etc/prometheus-targets/*.json",
+    edge="edge:9113",
 )
 """In the Compose stack."""
 
@@ -78,6 +81,7 @@ def configuration(targets: Targets, factor: float = 1) -> dict[str, Any]:
                 **access,
             },
             {"job_name": "torchserve", "scrape_interval": often, **torchserve},
+            *([{"job_name": "edge", "static_configs": [{"targets": [targets.edge]}]}] if targets.edge else []),
             {"job_name": "prometheus", "static_configs": [{"targets": [targets.prometheus]}]},
             {"job_name": "alertmanager", "static_configs": [{"targets": [targets.alertmanager]}]},
         ],

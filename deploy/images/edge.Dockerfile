@@ -25,7 +25,7 @@ COPY --from=pages /build/ui /usr/share/nginx/html/ui
 # A new volume takes its owner from here.
 RUN install --directory --owner 10001 --group 10001 /certificates
 USER 10001:10001
-EXPOSE 8080 8443
+EXPOSE 8080 8443 9113
 STOPSIGNAL SIGQUIT
 # Through TLS, to a control plane: a port that answers by itself would prove nothing.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --start-interval=1s --retries=3 \

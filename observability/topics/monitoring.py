@@ -2,7 +2,7 @@
 
 from observability.parts import Alert, Case, Panel, Prom, Row, Topic
 
-_OTHERS = 'up{job!="control_plane"} == 0 unless on (instance) up{job="control_plane"} == 0'
+_OTHERS = 'up{job!~"control_plane|edge"} == 0 unless on (instance) up{job="control_plane"} == 0'
 
 TOPIC = Topic(
     "monitoring",

@@ -6,6 +6,7 @@ from observability.promql import CHOSEN, PREDICTIONS, REPLICA, SETTLED, quantile
 
 _GOOD = ((None, "red"), (1, "green"))
 _BAD = ((None, "green"), (1, "red"))
+_EDGE = {"job": "edge", "instance": "edge:9113"}
 _RUNNING = {'process_start_time_seconds{job="control_plane", instance="a:8000"}': "1000x40"}
 _ERRORS = f'sum(rate(weedwatch_http_requests_total{{{PREDICTIONS}, {REPLICA}, status=~"5.."}}[$__rate_interval]))'
 _REQUESTS = f"sum(rate(weedwatch_http_requests_total{{{PREDICTIONS}, {REPLICA}}}[$__rate_interval]))"
@@ -197,6 +198,32 @@ TOPIC = Topic(
                 *("NoLeader", "ScrapeTargetMissing"),
                 *_burns("readiness"),
             ),
+        ),
+        Alert(
+            "EdgeDown",
+            'up{job="edge"} == 0',
+            "critical",
+            "nginx, through which all requests come, does not answer.",
+            "Nobody outside gets an answer or sees a page, while the service behind it may be well. "
+            "Only the Compose stack has it.",
+            (
+                "`docker compose ps edge` says whether it runs; `docker compose logs --tail 50 edge` says why not. "
+                "Most often it is a certificate that cannot be read, or a mistake in a file of its own that somebody "
+                "mounted.",
+                "It is gone: `docker compose up -d edge`.",
+                "It runs, and the pages open: only Prometheus does not reach it, on the network `monitoring`.",
+            ),
+            "up",
+            fires=Case({'up{job="edge", instance="edge:9113"}': "1x10 0x30"}, labels=_EDGE, value="0"),
+            quiet=Case(
+                {
+                    'up{job="edge", instance="edge:9113"}': "1x40",
+                    'up{job="control_plane", instance="a:8000"}': "0x40",
+                }
+            ),
+            for_seconds=30,
+            value="{{ $value }}",
+            covers=("NoRequests", "NoPredictions"),
         ),
         Alert(
             "NotReady",

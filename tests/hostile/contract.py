@@ -21,6 +21,9 @@ DOCUMENTED: dict[str, int] = {
     "history_unavailable": 503,
     "database_unavailable": 503,
     "unreachable": 503,  # the edge says it, where no replica answers
+    "malformed_request": 400,  # these three too
+    "address_too_long": 414,
+    "headers_too_large": 431,
     "unauthorized": 401,
     "forbidden": 403,
     "provider_unavailable": 503,

@@ -20,7 +20,7 @@ MAY_BE_REACHED: Mapping[str, frozenset[str]] = {
     "front": frozenset({"edge"}) | CONTROL_PLANES,
     "inference": frozenset({"torchserve"}) | CONTROL_PLANES,
     "data": frozenset({"postgres", "redis", "grafana"}) | CONTROL_PLANES,
-    "monitoring": frozenset({"prometheus", "alertmanager", "loki", "alloy", "grafana"}) | CONTROL_PLANES,
+    "monitoring": frozenset({"edge", "prometheus", "alertmanager", "loki", "alloy", "grafana"}) | CONTROL_PLANES,
     "engine": frozenset({"alloy", "docker-proxy"}),
     "outside": frozenset({"alertmanager", "grafana"}),
     FOREIGN: frozenset(),
@@ -33,6 +33,7 @@ MUST_BE_REACHED: tuple[tuple[str, str, int], ...] = (
     ("data", "postgres", 5432),
     ("data", "redis", 6379),
     ("monitoring", "control-plane", 9100),
+    ("monitoring", "edge", 9113),
     ("monitoring", "prometheus", 9090),
     ("monitoring", "alertmanager", 9093),
 )

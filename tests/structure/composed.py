@@ -101,6 +101,7 @@ DIAGRAM = """flowchart LR
     alloy --> docker-proxy
   end
   prometheus -- "9100" --> control-plane-1 & control-plane-2
+  prometheus -- "9113" --> edge
   grafana -- "5432, as a role that reads" --> postgres
   alertmanager --> told([mail, chat])"""
 

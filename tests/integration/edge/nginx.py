@@ -33,9 +33,9 @@ def program() -> list[str]:
 
 
 @contextmanager
-def edge(folder: Path) -> Iterator[tuple[int, int]]:
-    """The edge, with nobody behind it; gives its ports for HTTP and HTTPS."""
-    plain, secure, nobody = free_ports(3)
+def edge(folder: Path) -> Iterator[tuple[int, int, int]]:
+    """The edge, with nobody behind it; gives its ports for HTTP, HTTPS and Prometheus."""
+    plain, secure, watched, nobody = free_ports(4)
     (folder / "certificates").mkdir()
     made = [sys.executable, "-m", "control_plane.web.self_signed", str(folder / "certificates"), "localhost"]
     subprocess.run(made, cwd=ROOT, check=True, capture_output=True, timeout=SECONDS)
@@ -48,6 +48,7 @@ def edge(folder: Path) -> Iterator[tuple[int, int]]:
         "/certificates": str(folder / "certificates"),
         "listen 8080": f"listen 127.0.0.1:{plain}",
         "listen 8443": f"listen 127.0.0.1:{secure}",
+        "listen 9113": f"listen 127.0.0.1:{watched}",
         "control-plane:8000 resolve": f"127.0.0.1:{nobody}",
         "${EDGE_HTTPS_PORT}": str(secure),
         **{f"${{{name}}}": value for name, value in LIMITS.items()},
@@ -73,7 +74,7 @@ def edge(folder: Path) -> Iterator[tuple[int, int]]:
             assert process.poll() is None, (folder / "said").read_text() + (folder / "error.log").read_text()
             assert time.monotonic() < until
             time.sleep(0.05)
-        yield plain, secure
+        yield plain, secure, watched
     finally:
         process.terminate()
         process.wait(SECONDS)

@@ -27,13 +27,13 @@ Asks = Callable[..., Answer]
 
 
 @pytest.fixture(scope="module")
-def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int]]:
+def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int, int]]:
     with edge(tmp_path_factory.mktemp("edge")) as found:
         yield found
 
 
 @pytest.fixture
-def ask(ports: tuple[int, int]) -> Asks:
+def ask(ports: tuple[int, int, int]) -> Asks:
     def sent(head: bytes, *, port: int = ports[1], tls: bool = True) -> Answer:
         """One request as it stands, and the whole answer."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -91,7 +91,7 @@ def test_plain_http_at_the_port_for_tls_is_one_too(ask: Asks) -> None:
     assert (answer.status, json.loads(answer.body)["code"]) == (400, "malformed_request")
 
 
-def test_the_port_for_plain_http_leads_on_and_refuses_in_the_same_way(ask: Asks, ports: tuple[int, int]) -> None:
+def test_the_port_for_plain_http_leads_on_and_refuses_in_the_same_way(ask: Asks, ports: tuple[int, int, int]) -> None:
     led = ask(request("GET /info?x=1"), port=ports[0], tls=False)
     assert (led.status, led.headers["location"]) == (301, f"https://localhost:{ports[1]}/info?x=1")
     refused = ask(request("GET /", f"X-Long: {LONG}"), port=ports[0], tls=False)
@@ -113,3 +113,12 @@ def test_the_methods_that_are_allowed_are_named(ask: Asks) -> None:
 def test_what_is_there_is_answered_as_before(ask: Asks) -> None:
     answer = ask(request("GET /ui/app.css"))
     assert (answer.status, answer.body) == (200, (Path(__file__).parents[3] / "ui" / "app.css").read_bytes())
+
+
+def test_prometheus_sees_that_it_runs_and_nothing_else_is_behind_that_port(
+    ask: Asks, ports: tuple[int, int, int]
+) -> None:
+    told = ask(request("GET /metrics"), port=ports[2], tls=False)
+    assert (told.status, told.headers["content-type"]) == (200, "text/plain; version=0.0.4")
+    assert all(line.startswith(b"#") for line in told.body.splitlines())
+    assert ask(request("GET /info"), port=ports[2], tls=False).status == 404

@@ -361,6 +361,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("a version without a network is to answer", ("VersionSick", "ChangeFailed"), version_sick),
     Fault("somebody who is not there has the lease", ("NoLeader",), leader_taken),
     Fault("the quarantine is frozen, and a version is uploaded", ("QuarantineStuck",), quarantine_frozen),
+    Fault("nginx is away", ("EdgeDown",), lambda watch: watch.edge.away(), recorded=True),
     # What is on the photos.
     Fault(
         "all photos show the same, which is hard to name",

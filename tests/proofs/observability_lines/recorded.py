@@ -14,6 +14,7 @@ class Recorded:
 
     target: str
     series: dict[str, float] = field(default_factory=dict)
+    answers: bool = True
 
     @contextmanager
     def telling(self, series: Mapping[str, float]) -> Iterator[None]:
@@ -24,6 +25,15 @@ class Recorded:
         finally:
             self.series = {}
 
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Tell nothing meanwhile, as what is down."""
+        self.answers = False
+        try:
+            yield
+        finally:
+            self.answers = True
+
 
 @contextmanager
 def recording() -> Iterator[Recorded]:
@@ -33,7 +43,7 @@ def recording() -> Iterator[Recorded]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             body = "".join(f"{name} {value}\n" for name, value in recorded.series.items()).encode()
-            self.send_response(200)
+            self.send_response(200 if recorded.answers else 503)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -5,7 +5,7 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx2
@@ -60,6 +60,8 @@ class Watched:
     switch: Path
     certificate: Path
     recorded: Recorded
+    edge: Recorded
+    """In the place of nginx, which only the Compose stack has."""
     by_label: dict[str, bytes]
     """The samples, by what is on them."""
     reader_url: str
@@ -178,11 +180,11 @@ def watched(root: Path, folder: Path, *, factor: float = FACTOR) -> Iterator[Wat
         )
         stack.enter_context(small_disk(started.state, DISK_BYTES))
         sink = stack.enter_context(running_sink())
-        recorded = stack.enter_context(recording())
+        recorded, edge = stack.enter_context(recording()), stack.enter_context(recording())
         heartbeat = own / "heartbeat"
         heartbeat.write_text(f"{sink.url}/heartbeat")
         setup = Setup(
-            targets=targets(f"127.0.0.1:{started.port}", recorded.target),
+            targets=replace(targets(f"127.0.0.1:{started.port}", recorded.target), edge=edge.target),
             # Each one is to arrive, also those that people are spared while another fires.
             channels=Channels(webhook_url=f"{sink.url}/people", heartbeat_file=str(heartbeat), inhibits=False),
             factor=factor,
@@ -206,6 +208,7 @@ def watched(root: Path, folder: Path, *, factor: float = FACTOR) -> Iterator[Wat
             switch=switch,
             certificate=certificate,
             recorded=recorded,
+            edge=edge,
             by_label=samples(root),
             reader_url=grant(postgres.url),
         )
