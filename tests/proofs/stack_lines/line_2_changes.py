@@ -22,12 +22,14 @@ from tests.proofs.samples import samples
 from tests.proofs.stack_lines.ground import images, ready_engine
 from tests.stack.docker import Docker
 from tests.stack.project import SERVICES, Project, project, wait_for
+from tests.waiting import eventually
 
 READY_SECONDS = 240.0
 QUIET_SECONDS, HELD_SECONDS = 12.0, 12.0
 BACK_SECONDS = 120.0
 HELD_UP = 1.10
 """Times the 95th percentile of a quiet stack."""
+WATCHING = ("prometheus", "alertmanager")
 TRIES = 3
 CLIENTS, PER_SECOND = 4, 40.0
 NEXT = ("9998_next.sql", b"CREATE TABLE next_version (id integer);\n")
@@ -178,8 +180,8 @@ def _held(
     for _ in range(TRIES):
         with _loaded(context, made) as quiet:
             time.sleep(QUIET_SECONDS)
-        hold()
         try:
+            hold()
             with _loaded(context, made) as held:
                 time.sleep(HELD_SECONDS)
         finally:
@@ -220,11 +222,19 @@ def _continue_reader(made: Project) -> None:
 
 
 def _pause(made: Project) -> None:
-    made.compose("pause", "prometheus", "alertmanager")
+    """One by one, and again: what is very busy cannot always be frozen."""
+    docker = Docker(made.environment)
+    for service in WATCHING:
+
+        def paused(service: str = service) -> bool:
+            done = docker.attempt("compose", "pause", service, seconds=60, folder=made.folder)
+            return done.returncode == 0
+
+        eventually(paused, what=f"{service} is frozen")
 
 
 def _unpause(made: Project) -> None:
-    made.compose("unpause", "prometheus", "alertmanager")
+    made.compose("unpause", *WATCHING)
 
 
 def _refuses(context: Context, made: Project) -> list[Figure]:
