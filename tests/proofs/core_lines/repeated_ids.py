@@ -13,7 +13,7 @@ from tests.checker.record import Operation
 from tests.hostile.contract import FAULT_REFUSALS
 from tests.proofs.core_lines.arena import Arena
 from tests.proofs.replicas import replica
-from tests.proofs.results import Figure, none_of
+from tests.proofs.results import Figure, is_true, none_of
 
 FULL_PAIRS = 200
 
@@ -34,6 +34,8 @@ KINDS = [Kind(*each) for each in product((True, False), (True, False), ("none", 
 def run(arena: Arena) -> list[Figure]:
     with replica(arena.stack, "second", arena.url) as second:
         ports = (arena.stack.port, second.port)
+        # Whoever holds the database for away, as for up to two seconds after a fault, promises nothing of keys.
+        back = [arena.writes_again(port) for port in ports]
         rounds = -(-arena.context.count(FULL_PAIRS) // len(KINDS))
         pairs = [(kind, _pair(arena, kind, ports)) for _ in range(rounds) for kind in KINDS]
     operations = [each for _, pair in pairs for each in pair]
@@ -45,6 +47,7 @@ def run(arena: Arena) -> list[Figure]:
     not_refused = [f"{b.status} {b.code}" for _, b in reused if b.code != "conflict"]
     not_two = [f"{a.code}, {b.code}" for a, b in free if {a.status, b.status} != {200} or a.request_id == b.request_id]
     return [
+        is_true("F10 both replicas write to the database before it begins", None not in back),
         *arena.judged(f"F10 {len(pairs)} pairs", operations, allowed=FAULT_REFUSALS | {"conflict"}),
         none_of("F10 replays of somebody else's answer", faults_in_replays(operations), len(operations), say),
         none_of("F10 the same again under its key is a replay: is not", not_replayed, len(repeated), say),
