@@ -42,7 +42,7 @@ class Seen:
 
     @property
     def is_whole(self) -> bool:
-        ended = self.alert in ALWAYS or self.cleared is not None
+        ended = self.alert in ALWAYS or None not in (self.resolved, self.cleared)
         return None not in (self.fired, self.told) and ended
 
 
@@ -200,7 +200,7 @@ class Watching:
                     each.told = self._now()
 
     def see_resolve(self) -> None:
-        while self._looks(lambda each: each.cleared is None):
+        while self._looks(lambda each: None in (each.resolved, each.cleared)):
             firing = self.prometheus.firing()
             for name, each in self.seen.items():
                 if each.resolved is None and name not in firing:
