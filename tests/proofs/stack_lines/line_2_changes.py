@@ -140,8 +140,10 @@ def _killed(context: Context, made: Project) -> list[Figure]:
 
 
 def _is_gone(pid: int) -> bool:
+    """Whether its sockets are closed: a first thread that has ended does not yet say so of the others."""
     try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        process = psutil.Process(pid)
+        return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
     except psutil.NoSuchProcess:
         return True
 
