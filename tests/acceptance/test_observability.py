@@ -137,6 +137,7 @@ def test_a_request_without_a_trace_has_one_that_is_named_by_its_id(watched: Watc
     trace = request_id.replace("-", "")
     server = trace_of(watched, trace, {"POST /predict", *STAGES})["POST /predict"]
     assert server.parent == ""
+    until(lambda: watched.lines("handler*", request_id), "the handler's line")
     assert watched.lines("handler*", request_id)[-1]["trace_id"] == trace
 
 
