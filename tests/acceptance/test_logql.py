@@ -11,6 +11,7 @@ from observability.parts import Loki
 from observability.topics.logs import QUERIES, TOPIC
 from tests.acceptance.conftest import Service
 from tests.logql.parsing import parsed
+from tests.waiting import eventually
 
 LOKIS_OWN = {"__error__"}
 PANELS = {
@@ -28,7 +29,8 @@ def lines(service: Service) -> list[dict[str, Any]]:
     photo = service.http.get("/info/example").content
     answer = service.http.post("/predict", files={"image": ("a.jpg", photo, "image/jpeg")})
     assert answer.status_code == 200
-    service.http.post("/predict")
+    refused = service.http.post("/predict").headers["X-Request-ID"]
+    eventually(lambda: refused in service.log("control_plane.jsonl"), what="the newest line is written")
     return [json.loads(line) for line in service.log("control_plane.jsonl").splitlines()]
 
 
