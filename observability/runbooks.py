@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from observability.alertmanager import WATCHDOG, parsed
 from observability.dashboards import DASHBOARDS, place_of
@@ -128,14 +128,7 @@ def _page(alert: Alert) -> str:
             "",
             plain(alert.summary),
             "",
-            "## What it means",
-            "",
-            alert.meaning,
-            "",
-            "## What to do",
-            "",
-            *(f"{number}. {step}" for number, step in enumerate(alert.steps, 1)),
-            "",
+            *_meaning_and_steps(alert.meaning, alert.steps),
             *(
                 ["In the Compose stack or a cluster: [what stands for these commands](README.md#in-containers).", ""]
                 if any(_UNLIKE.search(step) for step in alert.steps)
@@ -190,14 +183,7 @@ def _own_page(alert: OwnAlert) -> str:
             "",
             alert.summary,
             "",
-            "## What it means",
-            "",
-            alert.meaning,
-            "",
-            "## What to do",
-            "",
-            *(f"{at}. {step}" for at, step in enumerate(alert.steps, 1)),
-            "",
+            *_meaning_and_steps(alert.meaning, alert.steps),
             "## Where to look",
             "",
             f"`/d/weedwatch-{key}?viewPanel={number}` in Grafana.",
@@ -244,3 +230,8 @@ def _case(title: str, case: Case) -> Iterator[str]:
         yield from (f"{series}  {values}" for series, values in case.series.items())
         yield "```"
         yield ""
+
+
+def _meaning_and_steps(meaning: str, steps: Iterable[str]) -> list[str]:
+    numbered = (f"{number}. {step}" for number, step in enumerate(steps, 1))
+    return ["## What it means", "", meaning, "", "## What to do", "", *numbered, ""]
